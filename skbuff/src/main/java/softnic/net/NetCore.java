@@ -1,0 +1,256 @@
+package softnic.net;
+
+import softnic.Edition;
+import softnic.sched.Cpu;
+import softnic.skb.SkBuff;
+import softnic.skb.SkbCopy;
+import softnic.skb.SkbPool;
+import softnic.trace.Counters;
+import softnic.trace.Trace;
+import softnic.trace.Tracepoint;
+
+/**
+ * The stack between a virtual device and a driver: {@code dev_queue_xmit}, {@code dev_hard_start_xmit},
+ * {@code netif_receive_skb} (net/core/dev.c).
+ *
+ * <pre>
+ *   devQueueXmit --> qdisc, or none --> [validate: segment, linearize, checksum] --> taps --> ndo_start_xmit
+ *                                        6.1: before the taps; 3.1: after them
+ * </pre>
+ *
+ * <p>Runs on whatever agent sends: no state of its own but counters.
+ */
+public final class NetCore {
+
+    /** What the core counts. */
+    public enum Count { TX_PACKETS, TX_DROPPED, GSO_SOFTWARE, LINEARIZED, CHECKSUM_SOFTWARE, TAPPED, RX_PACKETS, RX_NO_HANDLER }
+
+    private final Edition edition;
+    private final Gso gso;
+    private final SkbPool pool;
+    private final Trace trace;
+    private final Counters<Count> counters = Counters.shared("dev", Count.class);
+
+    public NetCore(Edition edition, SkbPool pool, Cpu cpu, Trace trace) {
+        this.edition = edition;
+        this.pool = pool;
+        this.trace = trace;
+        this.gso = new Gso(pool, cpu, trace);
+    }
+
+    /**
+     * Sends a packet through a device ({@code dev_queue_xmit}); it is no longer the caller's.
+     *
+     * @return {@link Qdisc#NET_XMIT_SUCCESS} or {@link Qdisc#NET_XMIT_DROP}
+     */
+    public int devQueueXmit(SkBuff skb, NetDevice dev) {
+        trace.enter(Tracepoint.DEV_QUEUE_XMIT);
+        int rc;
+        if (dev.qdisc() != null) {
+            rc = dev.qdisc().xmit(skb);
+        } else {
+            rc = xmitWithoutQueue(skb, dev);
+        }
+        trace.exit(Tracepoint.DEV_QUEUE_XMIT);
+        return rc;
+    }
+
+    private int xmitWithoutQueue(SkBuff skb, NetDevice dev) {
+        SkBuff rest = directXmit(skb, dev);
+        if (rest == null) {
+            return Qdisc.NET_XMIT_SUCCESS;
+        }
+        dropList(rest);
+        return Qdisc.NET_XMIT_DROP;
+    }
+
+    /**
+     * Hands a packet to the driver ({@code sch_direct_xmit}).
+     *
+     * @return what the driver did not take, or null
+     */
+    SkBuff directXmit(SkBuff skb, NetDevice dev) {
+        if (!edition.validatesXmitSkb()) {
+            return hardStartXmit31(skb, dev);
+        }
+        SkBuff list = skb.next() != null ? skb : validate(skb, dev);
+        return list == null ? null : hardStartXmit(list, dev);
+    }
+
+    // ---- since 3.18: prepare, then send a list
+
+    private SkBuff validate(SkBuff skb, NetDevice dev) {
+        trace.enter(Tracepoint.VALIDATE_XMIT_SKB);
+        SkBuff list = validated(skb, dev.features());
+        trace.exit(Tracepoint.VALIDATE_XMIT_SKB);
+        return list;
+    }
+
+    /** Segments, linearizes and checksums as the features demand; null: dropped. */
+    private SkBuff validated(SkBuff skb, int features) {
+        if (Gso.isNeeded(skb, features)) {
+            if (gso.segment(skb, features) != 0) {
+                return drop(skb);
+            }
+            SkBuff segments = skb.next();
+            if (segments == null) {
+                return skb;
+            }
+            counters.bump(Count.GSO_SOFTWARE);
+            skb.next(null);
+            skb.consume();
+            return segments;
+        }
+        return prepare(skb, features) == 0 ? skb : drop(skb);
+    }
+
+    private SkBuff hardStartXmit(SkBuff list, NetDevice dev) {
+        trace.enter(Tracepoint.DEV_HARD_START_XMIT);
+        SkBuff skb = list;
+        while (skb != null) {
+            SkBuff next = skb.next();
+            skb.next(null);
+            tap(skb, dev);
+            if (dev.startXmit(skb) != NetDevice.NETDEV_TX_OK) {
+                skb.next(next);
+                break;
+            }
+            counters.bump(Count.TX_PACKETS);
+            skb = next;
+            if (skb != null && dev.isQueueStopped()) {
+                break;
+            }
+        }
+        trace.exit(Tracepoint.DEV_HARD_START_XMIT);
+        return skb;
+    }
+
+    // ---- 3.1: one function does it all, taps first
+
+    private SkBuff hardStartXmit31(SkBuff skb, NetDevice dev) {
+        trace.enter(Tracepoint.DEV_HARD_START_XMIT);
+        boolean taken = skb.next() == null ? prepareAndXmit31(skb, dev) : xmitSegments31(skb, dev);
+        trace.exit(Tracepoint.DEV_HARD_START_XMIT);
+        return taken ? null : skb;
+    }
+
+    /** @return false if the driver did not take it */
+    private boolean prepareAndXmit31(SkBuff skb, NetDevice dev) {
+        tap(skb, dev);
+        if (edition.orphansInXmit() && skb.shinfo().txFlags() == 0) {
+            skb.orphan();
+        }
+        int features = dev.features();
+        if (Gso.isNeeded(skb, features)) {
+            if (gso.segment(skb, features) != 0) {
+                drop(skb);
+                return true;
+            }
+            if (skb.next() != null) {
+                counters.bump(Count.GSO_SOFTWARE);
+                return xmitSegments31(skb, dev);
+            }
+        } else if (prepare(skb, features) != 0) {
+            drop(skb);
+            return true;
+        }
+        if (dev.startXmit(skb) != NetDevice.NETDEV_TX_OK) {
+            return false;
+        }
+        counters.bump(Count.TX_PACKETS);
+        return true;
+    }
+
+    /** Sends the segments that hang on {@code skb}; the original lives until the last one is handed over. */
+    private boolean xmitSegments31(SkBuff skb, NetDevice dev) {
+        while (skb.next() != null) {
+            SkBuff segment = skb.next();
+            skb.next(segment.next());
+            segment.next(null);
+            if (dev.isQueueStopped() || dev.startXmit(segment) != NetDevice.NETDEV_TX_OK) {
+                segment.next(skb.next());
+                skb.next(segment);
+                return false;
+            }
+            counters.bump(Count.TX_PACKETS);
+        }
+        skb.kfree();
+        return true;
+    }
+
+    // ---- both
+
+    /** @return 0 or a negated errno, after which the packet is to be dropped */
+    private int prepare(SkBuff skb, int features) {
+        if (skb.dataLen() > 0 && (features & NetDevice.NETIF_F_SG) == 0) {
+            counters.bump(Count.LINEARIZED);
+            int err = SkbCopy.linearize(skb);
+            if (err != 0) {
+                return err;
+            }
+        }
+        if (skb.ipSummed() == SkBuff.CHECKSUM_PARTIAL && (features & NetDevice.NETIF_F_ALL_CSUM) == 0) {
+            counters.bump(Count.CHECKSUM_SOFTWARE);
+            return gso.checksumHelp(skb);
+        }
+        return 0;
+    }
+
+    /** Shows a packet to the packet sockets ({@code dev_queue_xmit_nit}): one clone, more users. */
+    private void tap(SkBuff skb, NetDevice dev) {
+        PacketSock[] taps = dev.taps();
+        if (taps.length == 0) {
+            return;
+        }
+        SkBuff clone = SkbCopy.clone(skb);
+        if (clone == null) {
+            return;
+        }
+        counters.bump(Count.TAPPED);
+        for (int i = 0; i < taps.length; i++) {
+            SkBuff seen = i == taps.length - 1 ? clone : SkbCopy.clone(clone);
+            if (seen != null) {
+                taps[i].receive(seen);
+            }
+        }
+    }
+
+    private SkBuff drop(SkBuff skb) {
+        counters.bump(Count.TX_DROPPED);
+        skb.kfree();
+        return null;
+    }
+
+    private void dropList(SkBuff list) {
+        SkBuff skb = list;
+        while (skb != null) {
+            SkBuff next = skb.next();
+            skb.next(null);
+            drop(skb);
+            skb = next;
+        }
+    }
+
+    /**
+     * A packet has come in through a device ({@code netif_receive_skb}); its data begins behind the Ethernet
+     * header. Without a handler it is dropped and counted: the host has no stack of its own above.
+     */
+    public void netifReceiveSkb(SkBuff skb, NetDevice dev) {
+        counters.bump(Count.RX_PACKETS);
+        if (dev.rxHandler() == null) {
+            counters.bump(Count.RX_NO_HANDLER);
+            skb.kfree();
+            return;
+        }
+        dev.rxHandler().handleFrame(skb);
+    }
+
+    /** Where received packets are allocated. */
+    public SkbPool pool() {
+        return pool;
+    }
+
+    public Counters<Count> counters() {
+        return counters;
+    }
+}

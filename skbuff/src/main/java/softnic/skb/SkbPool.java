@@ -1,0 +1,251 @@
+package softnic.skb;
+
+import softnic.Edition;
+import softnic.mm.IndexStack;
+import softnic.mm.PageAllocator;
+import softnic.mm.PhysMem;
+import softnic.mm.Slab;
+import softnic.sched.Cpu;
+import softnic.sched.Llc;
+import softnic.trace.Counters;
+import softnic.trace.Trace;
+import softnic.trace.Tracepoint;
+
+/**
+ * Birth and death of packets: {@code __alloc_skb}, {@code kfree_skb} and {@code consume_skb}
+ * (net/core/skbuff.c) over fixed pools, the kernel's {@code skbuff_head_cache} and kmalloc caches.
+ *
+ * <p>Everything is made at start; an empty pool is -ENOBUFS, as a failed GFP_ATOMIC allocation would be.
+ * Any agent allocates and frees.
+ */
+public final class SkbPool {
+
+    /** {@code SMP_CACHE_BYTES}: heads are aligned to it ({@code SKB_DATA_ALIGN}). */
+    public static final int CACHE_LINE = 64;
+
+    private static final int MIN_HEAD_SHIFT = 9;
+    /** How many heads of 512 bytes, 1 KiB, ... 128 KiB there are. */
+    private static final int[] HEADS = {4096, 1024, 1024, 2048, 256, 64, 32, 16, 16};
+
+    /** What the pool counts. */
+    public enum Count { ALLOC, ALLOC_FAILED, CLONE, COPY_UBUFS, COPY_UBUFS_FAILED, FREE, FREE_DROPPED, EXPAND_HEAD }
+
+    private final PhysMem memory;
+    private final PageAllocator pages;
+    private final Edition edition;
+    private final Cpu cpu;
+    private final Llc llc;
+    private final Trace trace;
+    private final Counters<Count> counters = Counters.shared("skb", Count.class);
+    private final SkBuff[] skbs;
+    private final IndexStack freeSkbs;
+    private final SkbSharedInfo[][] heads = new SkbSharedInfo[HEADS.length][];
+    private final IndexStack[] freeHeads = new IndexStack[HEADS.length];
+    private final Slab slab;
+
+    /** @param size how many skbs may live at once */
+    public SkbPool(PhysMem memory, PageAllocator pages, Edition edition, Cpu cpu, Llc llc, Trace trace, int size) {
+        this.memory = memory;
+        this.pages = pages;
+        this.edition = edition;
+        this.cpu = cpu;
+        this.llc = llc;
+        this.trace = trace;
+        skbs = new SkBuff[size];
+        for (int i = 0; i < size; i++) {
+            skbs[i] = new SkBuff(this, i);
+        }
+        freeSkbs = new IndexStack(size);
+        long bytes = 0;
+        for (int c = 0; c < HEADS.length; c++) {
+            bytes += (long) HEADS[c] << MIN_HEAD_SHIFT + c;
+        }
+        slab = new Slab(bytes);
+        long hpa = memory.addRegion(slab.segment());
+        for (int c = 0; c < HEADS.length; c++) {
+            heads[c] = new SkbSharedInfo[HEADS[c]];
+            for (int i = 0; i < HEADS[c]; i++) {
+                heads[c][i] = new SkbSharedInfo(i, c, hpa, edition.maxSkbFrags());
+                hpa += 1L << MIN_HEAD_SHIFT + c;
+            }
+            freeHeads[c] = new IndexStack(HEADS[c]);
+        }
+    }
+
+    /**
+     * A packet with {@code size} bytes of linear room, not yet used ({@code alloc_skb}).
+     *
+     * @return null when a pool is empty
+     */
+    public SkBuff alloc(int size) {
+        SkbSharedInfo head = allocHead(size);
+        SkBuff skb = head == null ? null : allocStruct();
+        if (skb == null) {
+            if (head != null) {
+                freeHead(head);
+            }
+            counters.bump(Count.ALLOC_FAILED);
+            return null;
+        }
+        skb.reset(head);
+        counters.bump(Count.ALLOC);
+        return skb;
+    }
+
+    void consume(SkBuff skb) {
+        trace.enter(Tracepoint.CONSUME_SKB);
+        if (skb.unref()) {
+            free(skb);
+        }
+        trace.exit(Tracepoint.CONSUME_SKB);
+    }
+
+
+    void kfree(SkBuff skb) {
+        trace.enter(Tracepoint.KFREE_SKB);
+        if (skb.unref()) {
+            counters.bump(Count.FREE_DROPPED);
+            free(skb);
+        }
+        trace.exit(Tracepoint.KFREE_SKB);
+    }
+
+
+    /** As {@link SkBuff#consume}, from a driver's clean ({@code napi_consume_skb}, dev_kfree_skb_any in 3.1). */
+    public void napiConsume(SkBuff skb) {
+        trace.enter(Tracepoint.NAPI_CONSUME_SKB);
+        if (skb.unref()) {
+            free(skb);
+        }
+        trace.exit(Tracepoint.NAPI_CONSUME_SKB);
+    }
+
+
+    /** {@code __kfree_skb}: the charge first, then the data, then the struct. */
+    private void free(SkBuff skb) {
+        skb.orphan();
+        releaseData(skb);
+        counters.bump(Count.FREE);
+        skb.shinfo = null;
+        freeSkbs.push(skb.index);
+    }
+
+    /**
+     * {@code skb_release_data}: pages and callback in the edition's order. 3.1 drops the pages first, so a
+     * head in the used ring has no pins left; since 5.12 the callback comes first.
+     */
+    void releaseData(SkBuff skb) {
+        trace.enter(Tracepoint.SKB_RELEASE_DATA);
+        SkbSharedInfo shinfo = skb.shinfo;
+        int owned = skb.nohdr ? (1 << SkbSharedInfo.SKB_DATAREF_SHIFT) + 1 : 1;
+        if (!skb.cloned || shinfo.refSub(owned)) {
+            if (edition.callbackBeforePages()) {
+                shinfo.zcopyClear(true);
+                putFrags(shinfo);
+            } else {
+                putFrags(shinfo);
+                shinfo.zcopyClear(true);
+            }
+            llc.live(-shinfo.copiedBytes);
+            freeHead(shinfo);
+        }
+        trace.exit(Tracepoint.SKB_RELEASE_DATA);
+    }
+
+    private static void putFrags(SkbSharedInfo shinfo) {
+        for (int i = 0; i < shinfo.nrFrags; i++) {
+            shinfo.frags[i].put();
+        }
+        shinfo.nrFrags = 0;
+    }
+
+    SkBuff allocStruct() {
+        int index = freeSkbs.pop();
+        return index == IndexStack.EMPTY ? null : skbs[index];
+    }
+
+    void freeStruct(SkBuff skb) {
+        freeSkbs.push(skb.index);
+    }
+
+    /** The smallest free head of at least {@code size} bytes ({@code kmalloc_reserve}). */
+    SkbSharedInfo allocHead(int size) {
+        int end = size + CACHE_LINE - 1 & -CACHE_LINE;
+        int first = Math.max(0, 32 - Integer.numberOfLeadingZeros(Math.max(end, 1) - 1) - MIN_HEAD_SHIFT);
+        for (int c = first; c < HEADS.length; c++) {
+            int index = freeHeads[c].pop();
+            if (index != IndexStack.EMPTY) {
+                SkbSharedInfo head = heads[c][index];
+                head.reset(end);
+                return head;
+            }
+        }
+        return null;
+    }
+
+    void freeHead(SkbSharedInfo head) {
+        freeHeads[head.sizeClass].push(head.index);
+    }
+
+    /** Skbs alive now. For checks, when nobody allocates. */
+    public int inUse() {
+        return skbs.length - freeSkbs.count();
+    }
+
+    /** Sum of truesize over all living skbs that {@code destructor} is charged for. For checks. */
+    public long chargedTo(SkBuff.Destructor destructor) {
+        long sum = 0;
+        for (SkBuff skb : skbs) {
+            if (skb.shinfo != null && skb.destructor == destructor) {
+                sum += skb.truesize;
+            }
+        }
+        return sum;
+    }
+
+    /** Fragments of living packets that hold a guest page: what the pins must add up to. For checks. */
+    public long guestFrags() {
+        long sum = 0;
+        for (SkbSharedInfo[] sizeClass : heads) {
+            for (SkbSharedInfo head : sizeClass) {
+                for (int i = 0; i < head.nrFrags; i++) {
+                    sum += head.frags[i].page().isGuest() ? 1 : 0;
+                }
+            }
+        }
+        return sum;
+    }
+
+    public Counters<Count> counters() {
+        return counters;
+    }
+
+    public PhysMem memory() {
+        return memory;
+    }
+
+    PageAllocator pages() {
+        return pages;
+    }
+
+    Cpu cpu() {
+        return cpu;
+    }
+
+    Llc llc() {
+        return llc;
+    }
+
+    Trace trace() {
+        return trace;
+    }
+
+    Edition edition() {
+        return edition;
+    }
+
+    /** Releases the heads' memory. */
+    public void close() {
+        slab.close();
+    }
+}
