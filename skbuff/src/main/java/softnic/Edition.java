@@ -32,6 +32,10 @@ import softnic.trace.Tracepoint;
  *     packet taps, not in dev_hard_start_xmit after them
  * @param orphansInXmit dev_hard_start_xmit orphans skbs without tx_flags ({@code skb_orphan_try})
  * @param zerocopyOfLowerDevice the tap asks the lower device's features at open (3.1), not macvlan's
+ * @param clampsLinear get_user keeps the linear part between ETH_HLEN and one page, and copies a packet that
+ *     would need more than MAX_SKB_FRAGS pages (3.14)
+ * @param chargesPinnedPages a pinned packet is charged whole pages (3.6), not its bytes
+ * @param tapReserve headroom in front of the Ethernet header, in bytes: NET_IP_ALIGN, later TAP_RESERVE
  * @param waitsAtShutdown shutdown waits for outstanding buffers (as merged), or releases them at once
  *     (the cover letter)
  */
@@ -56,15 +60,20 @@ public record Edition(
         boolean validatesXmitSkb,
         boolean orphansInXmit,
         boolean zerocopyOfLowerDevice,
+        boolean clampsLinear,
+        boolean chargesPinnedPages,
+        int tapReserve,
         boolean waitsAtShutdown) {
 
     /** The cover letter of "macvtap/vhost TX zero-copy support" V8, July 2011, on its benchmark kernel. */
     public static final Edition V8 = new Edition("v8", Tracepoint.Names.KERNEL_3_1, 18, false, 1, 0,
-            false, false, false, true, true, true, false, false, true, 0, false, false, true, true, false);
+            false, false, false, true, true, true, false, false, true, 0, false, false, true, true, false, false, 0,
+            false);
 
     /** Linux 6.1, of which the golden call graphs were recorded. */
     public static final Edition V6_1 = new Edition("6.1", Tracepoint.Names.KERNEL_6_1, 17, true, 2, 1,
-            true, true, true, false, false, false, true, true, false, 256, true, true, false, false, true);
+            true, true, true, false, false, false, true, true, false, 256, true, true, false, false, true, true, 2,
+            true);
 
     /** Every edition, oldest first. */
     public static final List<Edition> ALL = List.of(V8, V6_1);

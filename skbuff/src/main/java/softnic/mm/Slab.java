@@ -15,6 +15,7 @@ public final class Slab implements AutoCloseable {
     private final MemorySegment segment;
 
     /** Zeroed memory of {@code size} bytes. */
+    @SuppressWarnings("restricted")         // the address is our own store's, the size what was asked for
     public Slab(long size) {
         store = BytesStore.lazyNativeBytesStoreWithFixedCapacity(size + PhysMem.PAGE_SIZE);
         long address = store.addressForRead(0);

@@ -133,6 +133,15 @@ public final class SkBuff {
         len += n;
     }
 
+    /** Headroom and linear bytes of a packet that has its fragments already ({@code skb_reserve}, {@code skb_put}). */
+    public void reserveAndPut(int headroom, int linear) {
+        assert headlen() == 0 : "linear part of " + headlen() + " bytes already";
+        assert headroom + linear <= shinfo.end : "linear=" + linear + " end=" + shinfo.end;
+        data += headroom;
+        tail = data + linear;
+        len += linear;
+    }
+
     /** Prepends {@code n} bytes ({@code skb_push}). */
     public void push(int n) {
         assert n <= data : "skb_under_panic: headroom=" + data + " push=" + n;

@@ -1,0 +1,131 @@
+package softnic.vhost;
+
+import softnic.mm.Errno;
+import softnic.net.Sock;
+import softnic.sched.Cost;
+import softnic.sched.Cpu;
+import softnic.trace.Counters;
+import softnic.trace.Trace;
+import softnic.trace.Tracepoint;
+
+/**
+ * Moves packets from the socket to the guest's RX ring: {@code handle_rx} without mergeable buffers
+ * (drivers/vhost/net.c). One packet, one buffer, a step.
+ */
+final class HandleRx implements VhostWork.Step {
+
+    /** What handle_rx counts. */
+    enum Count { CALLS, PACKETS, BYTES, NO_BUFFER, TRUNCATED, WEIGHT_EXCEEDED }
+
+    private enum State { BEGIN, NEXT, ENABLING }
+
+    private final Cpu cpu;
+    private final Trace trace;
+    private final VhostVirtqueue vq;
+    private final Runnable pollAgain;
+    private final Counters<Count> counters;
+    private final HandleTx.SharedTx shared;
+    private final Runnable enableNotify = this::enableNotify;
+    private State state = State.BEGIN;
+    private boolean guestWasFaster;
+    private long totalLen;
+
+    HandleRx(Cpu cpu, Trace trace, VhostVirtqueue vq, Runnable pollAgain, Counters<Count> counters,
+            HandleTx.SharedTx shared) {
+        this.cpu = cpu;
+        this.trace = trace;
+        this.vq = vq;
+        this.pollAgain = pollAgain;
+        this.counters = counters;
+        this.shared = shared;
+    }
+
+    @Override
+    public boolean run() {
+        return switch (state) {
+            case BEGIN -> begin();
+            case NEXT -> next();
+            case ENABLING -> enabled();
+        };
+    }
+
+    private boolean begin() {
+        trace.enter(Tracepoint.HANDLE_RX);
+        counters.bump(Count.CALLS);
+        cpu.charge(Cost.VHOST_RUN, 1);
+        if (shared.sock == null) {
+            return end();
+        }
+        vq.disableNotify();
+        totalLen = 0;
+        return next();
+    }
+
+    private boolean next() {
+        state = State.NEXT;
+        Sock sock = shared.sock;
+        int packetLen = sock == null ? 0 : sock.peekHeadLen();
+        if (packetLen == 0) {
+            return end();
+        }
+        int head = vq.getVqDesc();
+        if (head < 0) {
+            return end();
+        }
+        if (head == vq.num()) {
+            counters.bump(Count.NO_BUFFER);
+            cpu.charge(Cost.VHOST_ENABLE_NOTIFY, 1);
+            state = State.ENABLING;
+            cpu.settle(enableNotify);
+            return true;
+        }
+        if (vq.out() != 0 || vq.in() == 0) {
+            vq.broken(VqRule.RX_HAS_OUT, -Errno.EINVAL);
+            return end();
+        }
+        return receive(sock, head, packetLen + sock.vnetHdrSz());
+    }
+
+    /** A packet that does not fit its one buffer is cut, as recvmsg cuts it, and counted. */
+    private boolean receive(Sock sock, int head, int wanted) {
+        long room = vq.iov().length();
+        int received = sock.recvmsg(vq.iov(), (int) Math.min(wanted, room));
+        cpu.charge(Cost.VHOST_RX, 1);
+        if (received < 0) {
+            vq.discardVqDesc(1);
+            return end();
+        }
+        if (received < wanted) {
+            counters.bump(Count.TRUNCATED);
+        }
+        counters.bump(Count.PACKETS);
+        counters.add(Count.BYTES, received);
+        vq.addUsed(head, received);
+        vq.signal();
+        totalLen += received;
+        if (totalLen >= HandleTx.VHOST_NET_WEIGHT) {
+            counters.bump(Count.WEIGHT_EXCEEDED);
+            pollAgain.run();
+            return end();
+        }
+        return true;
+    }
+
+    private void enableNotify() {
+        guestWasFaster = vq.enableNotify();
+    }
+
+    private boolean enabled() {
+        if (!guestWasFaster) {
+            return end();
+        }
+        vq.disableNotify();
+        return next();
+    }
+
+    private boolean end() {
+        state = State.BEGIN;
+        trace.exit(Tracepoint.HANDLE_RX);
+        return false;
+    }
+}

@@ -1,0 +1,337 @@
+package softnic.vhost;
+
+import softnic.Edition;
+import softnic.mm.Errno;
+import softnic.net.Sock;
+import softnic.sched.Cost;
+import softnic.sched.Cpu;
+import softnic.skb.UbufInfo;
+import softnic.trace.Counters;
+import softnic.trace.Trace;
+import softnic.trace.Tracepoint;
+
+/**
+ * Moves packets from the guest's TX ring to the socket: {@code handle_tx} (drivers/vhost/net.c), 3.1 to 6.1.
+ *
+ * <pre>
+ *   begin --> SEND: report what is finished, take a chain, send it, report --+--> again, one packet a step
+ *                |                                                           |
+ *                +-- ring empty --> enable notifications, look again --------+--> return
+ *                +-- socket full, bad ring, enough for one turn --------------> return
+ * </pre>
+ *
+ * <p>The kernel's loop, cut into steps of one packet so that virtual time passes between them. A call begins
+ * with notifications off and ends with them on only if the ring was found empty.
+ */
+final class HandleTx implements VhostWork.Step {
+
+    /** Bytes after which a call makes room for others ({@code VHOST_NET_WEIGHT}). */
+    static final int VHOST_NET_WEIGHT = 0x80000;
+    /** Buffers that may be pending ({@code VHOST_MAX_PEND}). */
+    static final int VHOST_MAX_PEND = 128;
+    /** Shorter packets, virtio_net_hdr included, are copied ({@code VHOST_GOODCOPY_LEN}). */
+    static final int VHOST_GOODCOPY_LEN = 256;
+    /** Used entries that handle_tx_copy collects ({@code VHOST_NET_BATCH}). */
+    static final int VHOST_NET_BATCH = 64;
+
+    /** What handle_tx counts. */
+    enum Count {
+        CALLS, PACKETS, BYTES, ZEROCOPY, COPIED, SMALL_COPIED, PENDING_EXCEEDED, ZCOPY_ERR, SEND_RETRIED, SEND_FAILED,
+        SNDBUF_WAIT, PENDING_WAIT, WEIGHT_EXCEEDED
+    }
+
+    private enum State { BEGIN, SIGNAL, NEXT, ENABLING }
+
+    private final Edition edition;
+    private final Cpu cpu;
+    private final Trace trace;
+    private final VhostVirtqueue vq;
+    private final VhostZerocopy zcopies;
+    private final TxPoll txPoll;
+    private final Runnable pollAgain;
+    private final Tracepoint work;
+    private final SharedTx shared;
+    private final Runnable enableNotify = this::enableNotify;
+    private boolean guestWasFaster;
+
+    HandleTx(Edition edition, Cpu cpu, Trace trace, VhostVirtqueue vq, VhostZerocopy zcopies, TxPoll txPoll,
+            Runnable pollAgain, Tracepoint work, SharedTx shared) {
+        this.edition = edition;
+        this.cpu = cpu;
+        this.trace = trace;
+        this.vq = vq;
+        this.zcopies = zcopies;
+        this.txPoll = txPoll;
+        this.pollAgain = pollAgain;
+        this.work = work;
+        this.shared = shared;
+    }
+
+    /** What the two works of TX, kick and socket, have in common: they never run at the same time. */
+    static final class SharedTx {
+
+        final Counters<Count> counters = Counters.of("vhost.handle_tx", Count.class);
+        final int[] copiedHeads = new int[VHOST_NET_BATCH];
+        Sock sock;
+        boolean zerocopyTx;                 // experimental_zcopytx
+        int copiedCount;
+        long txPackets;
+        long txZcopyErr;
+
+        boolean isZerocopy() {
+            return zerocopyTx && sock.isZerocopy();
+        }
+    }
+
+    private State state = State.BEGIN;
+    private long totalLen;
+    private int sentPackets;
+
+    @Override
+    public boolean run() {
+        return switch (state) {
+            case BEGIN -> begin();
+            case SIGNAL -> signalOne();
+            case NEXT -> next();
+            case ENABLING -> enabled();
+        };
+    }
+
+    // ---- steps; each returns true while the call goes on
+
+    private boolean begin() {
+        trace.enter(work);
+        trace.enter(Tracepoint.HANDLE_TX);
+        shared.counters.bump(Count.CALLS);
+        cpu.charge(Cost.VHOST_RUN, 1);
+        if (shared.sock == null || edition.waitsForSndbuf() && txPoll.stopIfFull(shared.sock)) {
+            trace.exit(Tracepoint.HANDLE_TX);
+            trace.exit(work);
+            return false;
+        }
+        vq.disableNotify();
+        if (!edition.waitsForSndbuf()) {
+            txPoll.stop();
+        }
+        trace.enter(variant());
+        totalLen = 0;
+        sentPackets = 0;
+        return again();
+    }
+
+    private Tracepoint variant() {
+        return shared.isZerocopy() ? Tracepoint.HANDLE_TX_ZEROCOPY : Tracepoint.HANDLE_TX_COPY;
+    }
+
+    /** The loop goes on: first report what is finished, then take more. */
+    private boolean again() {
+        state = State.SIGNAL;
+        if (!shared.isZerocopy()) {
+            return next();
+        }
+        trace.enter(Tracepoint.ZEROCOPY_SIGNAL_USED);
+        return signalOne();
+    }
+
+    private boolean signalOne() {
+        if (edition.copiedTakeSlot()) {
+            if (zcopies.signalOldest(vq)) {
+                return true;                // one buffer, one index, one signal a turn
+            }
+        } else {
+            reportFinished();
+        }
+        trace.exit(Tracepoint.ZEROCOPY_SIGNAL_USED);
+        return next();
+    }
+
+    private void reportFinished() {
+        int failed = zcopies.signalFinished(vq);
+        shared.txZcopyErr += failed;
+        shared.counters.add(Count.ZCOPY_ERR, failed);
+    }
+
+    private boolean next() {
+        state = State.NEXT;
+        if (!shared.isZerocopy() && shared.copiedCount == VHOST_NET_BATCH) {
+            signalCopied();
+        }
+        int head = vq.getVqDesc();
+        if (head < 0) {
+            return end();
+        }
+        if (head == vq.num()) {
+            return nothingNew();
+        }
+        int len = (int) vq.iov().length(0, vq.out());
+        if (vq.in() != 0 || len == 0) {
+            vq.broken(vq.in() != 0 ? VqRule.TX_HAS_IN : VqRule.TX_EMPTY, -Errno.EINVAL);
+            return end();
+        }
+        return send(head, len);
+    }
+
+    private boolean nothingNew() {
+        if (edition.waitsForSndbuf()) {
+            if (txPoll.startIfNearlyFull(shared.sock)) {
+                shared.counters.bump(Count.SNDBUF_WAIT);
+                return end();
+            }
+            if (zcopies.pending() > VHOST_MAX_PEND) {
+                shared.counters.bump(Count.PENDING_WAIT);
+                shared.sock.wantSpace();
+                txPoll.start(shared.sock);
+                return end();
+            }
+        }
+        cpu.charge(Cost.VHOST_ENABLE_NOTIFY, 1);
+        state = State.ENABLING;
+        cpu.settle(enableNotify);
+        return true;
+    }
+
+    /** Settled: from here on the guest kicks, unless it has already posted. */
+    private void enableNotify() {
+        guestWasFaster = vq.enableNotify();
+    }
+
+    private boolean enabled() {
+        if (!guestWasFaster) {
+            return end();
+        }
+        vq.disableNotify();
+        return again();
+    }
+
+    private boolean send(int head, int len) {
+        boolean zerocopy = wantsZerocopy(len);
+        boolean slot = zerocopy || shared.isZerocopy() && edition.copiedTakeSlot();
+        UbufInfo ubuf = null;
+        if (zerocopy) {
+            cpu.charge(Cost.VHOST_ZC, 1);
+            ubuf = zcopies.begin(head, len);
+        } else if (slot) {
+            zcopies.beginCopied(head);
+        }
+        cpu.charge(Cost.VHOST_TX, 1);
+        int err = shared.sock.sendmsg(vq.iov(), len, ubuf);
+        if (err < 0 && !failed(err, zerocopy, slot)) {
+            return end();
+        }
+        count(len, zerocopy);
+        report(head, zerocopy, slot);
+        totalLen += len;
+        sentPackets++;
+        if (totalLen >= VHOST_NET_WEIGHT || edition.packetWeight() > 0 && sentPackets >= edition.packetWeight()) {
+            shared.counters.bump(Count.WEIGHT_EXCEEDED);
+            pollAgain.run();
+            return end();
+        }
+        return againAfterPacket();
+    }
+
+    /** As {@link #again}, but the next look belongs to the next step: this one has had its packet. */
+    private boolean againAfterPacket() {
+        if (shared.isZerocopy()) {
+            trace.enter(Tracepoint.ZEROCOPY_SIGNAL_USED);
+            state = State.SIGNAL;
+        } else {
+            state = State.NEXT;
+        }
+        return true;
+    }
+
+    private boolean wantsZerocopy(int len) {
+        if (!shared.isZerocopy()) {
+            return false;
+        }
+        if (len < VHOST_GOODCOPY_LEN) {
+            shared.counters.bump(Count.SMALL_COPIED);
+            return false;
+        }
+        if (edition.copyWhenPendingExceeded() && zcopies.pending() > Math.min(VHOST_MAX_PEND, vq.num() >> 2)) {
+            shared.counters.bump(Count.PENDING_EXCEEDED);
+            return false;
+        }
+        return !edition.selectsZerocopy() || shared.txPackets / 64 >= shared.txZcopyErr;
+    }
+
+    /** @return true if the packet is given up and reported, false if it stays in the ring to be tried again */
+    private boolean failed(int err, boolean zerocopy, boolean slot) {
+        boolean mayPass = err == -Errno.EAGAIN || err == -Errno.ENOMEM || err == -Errno.ENOBUFS;
+        if (mayPass || edition.badPacketRetried()) {
+            shared.counters.bump(Count.SEND_RETRIED);
+            if (slot) {
+                zcopies.cancelLast(zerocopy);
+            }
+            vq.discardVqDesc(1);
+            txPoll.start(shared.sock);
+            return false;
+        }
+        shared.counters.bump(Count.SEND_FAILED);
+        if (zerocopy) {
+            zcopies.finishFailed();
+        }
+        return true;
+    }
+
+    private void count(int len, boolean zerocopy) {
+        shared.counters.bump(Count.PACKETS);
+        shared.counters.add(Count.BYTES, len);
+        shared.counters.bump(zerocopy ? Count.ZEROCOPY : Count.COPIED);
+        if (edition.selectsZerocopy() && ++shared.txPackets >= 1024) {
+            shared.txPackets = 0;
+            shared.txZcopyErr = 0;
+        }
+    }
+
+    /** A copied packet goes back at once, or in its turn where it has a slot; a zero-copy one when finished. */
+    private void report(int head, boolean zerocopy, boolean slot) {
+        if (slot) {
+            if (!edition.copiedTakeSlot()) {
+                trace.enter(Tracepoint.ZEROCOPY_SIGNAL_USED);
+                reportFinished();
+                trace.exit(Tracepoint.ZEROCOPY_SIGNAL_USED);
+            }
+        } else if (!shared.isZerocopy() && !edition.waitsForSndbuf()) {
+            shared.copiedHeads[shared.copiedCount++] = head;
+        } else {
+            addUsedAndSignal(head);
+        }
+    }
+
+    private void addUsedAndSignal(int head) {
+        trace.enter(Tracepoint.ADD_USED_AND_SIGNAL);
+        trace.enter(Tracepoint.ADD_USED);
+        trace.enter(Tracepoint.ADD_USED_N);
+        vq.addUsed(head, 0);
+        trace.exit(Tracepoint.ADD_USED_N);
+        trace.exit(Tracepoint.ADD_USED);
+        vq.signal();
+        trace.exit(Tracepoint.ADD_USED_AND_SIGNAL);
+    }
+
+    /** {@code vhost_net_signal_used}: what handle_tx_copy has collected. */
+    private void signalCopied() {
+        if (shared.copiedCount > 0) {
+            trace.enter(Tracepoint.ADD_USED_AND_SIGNAL_N);
+            trace.enter(Tracepoint.ADD_USED_N);
+            for (int i = 0; i < shared.copiedCount; i++) {
+                vq.addUsed(shared.copiedHeads[i], 0);
+            }
+            shared.copiedCount = 0;
+            trace.exit(Tracepoint.ADD_USED_N);
+            vq.signal();
+            trace.exit(Tracepoint.ADD_USED_AND_SIGNAL_N);
+        }
+    }
+
+    private boolean end() {
+        signalCopied();
+        state = State.BEGIN;
+        trace.exit(variant());
+        trace.exit(Tracepoint.HANDLE_TX);
+        trace.exit(work);
+        return false;
+    }
+}

@@ -1,0 +1,211 @@
+package softnic.vhost;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import softnic.Edition;
+import softnic.mm.IoVec;
+import softnic.skb.UbufInfo;
+import softnic.trace.Trace;
+import softnic.trace.Tracepoint;
+
+/**
+ * The zero-copy buffers of the TX ring that the guest has not got back: {@code heads}, {@code upend_idx},
+ * {@code done_idx}, {@code ubuf_info} of {@code struct vhost_virtqueue} (3.1, drivers/vhost/vhost.h;
+ * {@code vhost_net_virtqueue} since 3.9).
+ *
+ * <pre>
+ *     doneIdx               upendIdx
+ *        v                     v
+ *   [ .  D  .  P  D  P  P      .  . ]      heads[i].len: DONE, in progress (P), CLEAR (.)
+ *           nothing passes a P
+ * </pre>
+ *
+ * <p>Begun in order, finished by any agent in any order, reported to the guest in order. The marker is stored
+ * with release by the callback and read with acquire by the worker; all else is the worker's.
+ */
+final class VhostZerocopy {
+
+    static final int VHOST_DMA_CLEAR_LEN = 0;
+
+    private static final int MASK = IoVec.UIO_MAXIOV - 1;
+    private static final VarHandle LEN = MethodHandles.arrayElementVarHandle(int[].class);
+
+    private final Edition edition;
+    private final Trace trace;
+    private final VhostMonitor monitor;
+    private final Runnable pollTx;
+    private final int[] headId = new int[IoVec.UIO_MAXIOV];
+    private final int[] headLen = new int[IoVec.UIO_MAXIOV];
+    private final Ubuf[] ubufInfo = new Ubuf[IoVec.UIO_MAXIOV];
+    private final VhostUbufRef ubufs = new VhostUbufRef();
+    private int upendIdx;
+    private int doneIdx;
+
+    /**
+     * @param pollTx queues the TX work ({@code vhost_poll_queue}), for editions whose callback does that
+     * @param startIdx where both indices start: 0 in the kernel, anything in tests of the wrap
+     */
+    VhostZerocopy(Edition edition, Trace trace, VhostMonitor monitor, Runnable pollTx, int startIdx) {
+        this.edition = edition;
+        this.trace = trace;
+        this.monitor = monitor;
+        this.pollTx = pollTx;
+        upendIdx = startIdx & MASK;
+        doneIdx = upendIdx;
+        for (int i = 0; i < ubufInfo.length; i++) {
+            ubufInfo[i] = new Ubuf();
+        }
+    }
+
+    /** Takes the next slot for a packet whose pages go to the network. @return whom its skb must call */
+    UbufInfo begin(int head, int len) {
+        int slot = upendIdx;
+        Ubuf ubuf = ubufInfo[edition.ubufByHead() ? head : slot];
+        ubuf.desc = slot;
+        headId[slot] = head;
+        LEN.setOpaque(headLen, slot, edition.dmaInProgress() == 0 ? len : edition.dmaInProgress());
+        ubufs.get();
+        advance(slot, true);
+        return ubuf;
+    }
+
+    /** Takes the next slot for a copied packet: finished already, but reported in its turn (3.1). */
+    void beginCopied(int head) {
+        int slot = upendIdx;
+        headId[slot] = head;
+        LEN.setOpaque(headLen, slot, edition.dmaDone());
+        advance(slot, false);
+    }
+
+    private void advance(int slot, boolean zerocopy) {
+        upendIdx = upendIdx + 1 & MASK;
+        if (monitor != null) {
+            monitor.slotBegun(slot, zerocopy, pending(), MASK);
+        }
+    }
+
+    /** The send that began last has failed and will be tried again: its slot is free. */
+    void cancelLast(boolean zerocopy) {
+        upendIdx = upendIdx - 1 & MASK;
+        if (zerocopy && (int) LEN.getAcquire(headLen, upendIdx) != edition.dmaDone()) {
+            ubufs.put();
+        }
+        LEN.setOpaque(headLen, upendIdx, VHOST_DMA_CLEAR_LEN);
+        if (monitor != null) {
+            monitor.slotCancelled(upendIdx);
+        }
+    }
+
+    /** The send that began last has failed for good: the guest gets its buffer back (2023). */
+    void finishFailed() {
+        int slot = upendIdx - 1 & MASK;
+        if ((int) LEN.getAcquire(headLen, slot) == edition.dmaInProgress()) {
+            ubufs.put();
+            if (monitor != null) {
+                monitor.completed(slot);
+            }
+            LEN.setOpaque(headLen, slot, edition.dmaDone());
+        }
+    }
+
+    /**
+     * Reports the oldest buffer if it is finished ({@code vhost_zerocopy_signal_used} of 3.1, one turn of its
+     * loop).
+     *
+     * @return false when the oldest is not finished, or there is none
+     */
+    boolean signalOldest(VhostVirtqueue vq) {
+        if (doneIdx == upendIdx || !isDone(doneIdx)) {
+            return false;
+        }
+        trace.enter(Tracepoint.ADD_USED_AND_SIGNAL);
+        trace.enter(Tracepoint.ADD_USED);
+        report(vq);
+        trace.exit(Tracepoint.ADD_USED);
+        vq.signal();
+        trace.exit(Tracepoint.ADD_USED_AND_SIGNAL);
+        return true;
+    }
+
+    /**
+     * Reports all finished buffers up to the first that is not ({@code vhost_zerocopy_signal_used} since 3.12):
+     * at most two runs, split where the array ends.
+     *
+     * @return how many of them had been copied after all ({@code tx_zcopy_err})
+     */
+    int signalFinished(VhostVirtqueue vq) {
+        int failed = 0;
+        while (doneIdx != upendIdx && isDone(doneIdx)) {
+            trace.enter(Tracepoint.ADD_USED_AND_SIGNAL_N);
+            trace.enter(Tracepoint.ADD_USED_N);
+            do {
+                failed += (int) LEN.getOpaque(headLen, doneIdx) > edition.dmaDone() ? 1 : 0;
+                report(vq);
+            } while (doneIdx != 0 && doneIdx != upendIdx && isDone(doneIdx));
+            trace.exit(Tracepoint.ADD_USED_N);
+            vq.signal();
+            trace.exit(Tracepoint.ADD_USED_AND_SIGNAL_N);
+        }
+        return failed;
+    }
+
+    private boolean isDone(int slot) {
+        int len = (int) LEN.getAcquire(headLen, slot);
+        return edition.dmaInProgress() == 0 ? len == edition.dmaDone() : len >= edition.dmaDone();
+    }
+
+    private void report(VhostVirtqueue vq) {
+        int slot = doneIdx;
+        LEN.setOpaque(headLen, slot, VHOST_DMA_CLEAR_LEN);
+        doneIdx = slot + 1 & MASK;
+        if (monitor != null) {
+            monitor.slotReported(slot);
+        }
+        vq.addUsed(headId[slot], 0);
+    }
+
+    /** Buffers begun and not reported. */
+    int pending() {
+        return upendIdx - doneIdx & MASK;
+    }
+
+    /** References of this backend: 1 when nothing is in flight. */
+    int references() {
+        return ubufs.count();
+    }
+
+    /** The backend goes: drops its own reference. @return sends still in flight */
+    int putBackend() {
+        return ubufs.put();
+    }
+
+
+    void check() {
+        if (monitor != null) {
+            monitor.checkClearOutside(doneIdx, upendIdx);
+            monitor.checkReferences(ubufs.count());
+        }
+    }
+
+    /** One entry of {@code ubuf_info}: {@code desc} says which slot it stands for. */
+    private final class Ubuf implements UbufInfo {
+
+        private int desc;
+
+        /** {@code vhost_zerocopy_callback}. Any agent. */
+        @Override
+        public void callback(boolean zerocopySuccess) {
+            trace.enter(Tracepoint.ZEROCOPY_CALLBACK);
+            if (monitor != null) {
+                monitor.completed(desc);
+            }
+            int mark = zerocopySuccess || edition.dmaInProgress() == 0 ? edition.dmaDone() : edition.dmaDone() + 1;
+            LEN.setRelease(headLen, desc, mark);
+            int left = ubufs.put();
+            if (edition.callbackWakesWorker() && (left <= 1 || left % 16 == 0)) {
+                pollTx.run();
+            }
+            trace.exit(Tracepoint.ZEROCOPY_CALLBACK);
+        }
+    }
+}
