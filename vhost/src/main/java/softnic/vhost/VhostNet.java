@@ -84,7 +84,9 @@ public final class VhostNet {
             monitor.mustBeOrdered(shared.isZerocopy() && edition.copiedTakeSlot());
         }
         sock.pollIn(() -> worker.queue(rxNet));
-        worker.queue(rxNet);
+        if (sock.peekHeadLen() > 0) {
+            worker.queue(rxNet);
+        }
     }
 
     /**
