@@ -1,0 +1,50 @@
+package softnic.nic.driver;
+
+import com.lmax.disruptor.Sequence;
+import softnic.nic.DescRing;
+
+/**
+ * The driver's side of a transmit queue: {@code struct ixgbe_ring} (drivers/net/ixgbe/ixgbe.h).
+ *
+ * <pre>
+ *       nextToClean      TDH           TDT    nextToUse
+ *           v             v             v        v
+ *   [ free  |  done, DD   |  device's   | filled | free ... ]      at most count - 1 in use
+ * </pre>
+ *
+ * <p>{@code nextToUse} is written by xmit, which the qdisc serialises; {@code nextToClean} by the clean: a Disruptor
+ * sequence, whose release gives the slots back to xmit (acquire).
+ */
+final class IxgbeTxRing {
+
+    final DescRing desc;
+    final TxBuffer[] buffers;
+    final Sequence nextToClean = new Sequence(0);
+    long nextToUse;
+
+    IxgbeTxRing(DescRing desc) {
+        this.desc = desc;
+        buffers = new TxBuffer[desc.count()];
+        for (int i = 0; i < buffers.length; i++) {
+            buffers[i] = new TxBuffer();
+        }
+    }
+
+    TxBuffer buffer(long sequence) {
+        return buffers[(int) sequence & buffers.length - 1];
+    }
+
+    /** Descriptors that xmit may use ({@code IXGBE_DESC_UNUSED}). Xmit's agent. */
+    int unused() {
+        return unused(nextToUse);
+    }
+
+    /** As {@link #unused}, counted from the published tail: what the clean knows of xmit's progress. */
+    int unusedBehindTail() {
+        return unused(desc.tail().get());
+    }
+
+    private int unused(long used) {
+        return (int) (desc.count() - 1 - (used - nextToClean.get()));
+    }
+}

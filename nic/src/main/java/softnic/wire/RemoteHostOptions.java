@@ -1,0 +1,32 @@
+package softnic.wire;
+
+/**
+ * How the far end behaves.
+ *
+ * @param flow whom it answers
+ * @param windowBytes receive window it advertises, always the same, in bytes
+ * @param windowScale window scale option of RFC 7323: the header carries windowBytes &gt;&gt; windowScale
+ */
+public record RemoteHostOptions(TcpFlow flow, int windowBytes, int windowScale) {
+
+    /** 384 KiB, scale 7. */
+    public static final RemoteHostOptions DEFAULT = new RemoteHostOptions(TcpFlow.DEFAULT, 384 << 10, 7);
+
+    public RemoteHostOptions {
+        if (windowScale < 0 || windowScale > 14) {
+            throw new IllegalArgumentException("far end: window scale must be 0..14, got " + windowScale);
+        }
+        if (windowBytes < 2 * 1460 || windowBytes >>> windowScale > 0xFFFF) {
+            throw new IllegalArgumentException("far end: window must be 2920.." + (0xFFFFL << windowScale)
+                    + " bytes at scale " + windowScale + ", got " + windowBytes);
+        }
+    }
+
+    public RemoteHostOptions withWindowBytes(int bytes) {
+        return new RemoteHostOptions(flow, bytes, windowScale);
+    }
+
+    public RemoteHostOptions withFlow(TcpFlow other) {
+        return new RemoteHostOptions(other, windowBytes, windowScale);
+    }
+}

@@ -1,0 +1,208 @@
+package softnic.wire;
+
+import java.lang.foreign.MemorySegment;
+import softnic.net.Checksum;
+import softnic.net.EthHeader;
+import softnic.net.Ipv4Header;
+import softnic.net.TcpHeader;
+import softnic.trace.Counters;
+import softnic.trace.Violations;
+
+/**
+ * Looks at every byte of every frame that reaches the far end: {@code eth_type_trans}, {@code ip_rcv},
+ * {@code tcp_v4_rcv} and {@code tcp_validate_incoming}, and netserver's reader that knows what must come.
+ *
+ * <p>{@link #parse} checks headers and lengths and leaves the fields here; {@link #checkPayload} checks
+ * checksum, order and content. A fault is counted, reported, and then the stream goes on behind it: nobody
+ * retransmits, and one fault shall be seen once. The far end's agent only.
+ */
+final class RemoteHostVerifier {
+
+    /** {@link #parse}: not a frame to look at further. */
+    static final int DROP = -1;
+
+    private static final int INVARIANT_PAYLOAD = 6;
+    private static final int INVARIANT_HEADERS = 40;
+    private static final int MIN_FRAME = EthHeader.ETH_HLEN + Ipv4Header.SIZE + TcpHeader.SIZE;
+
+    private final TcpFlow flow;
+    private final Counters<RemoteHostCounter> counters;
+    private final Violations violations;
+
+    private MemorySegment memory;
+    private long ip;
+    private long tcp;
+    private int tcpLen;
+    private int headerLen;
+    private int payloadLen;
+    private int seq;
+    private int flags;
+    private int timestamp;
+
+    private boolean open;
+    private long position;              // stream position of the next byte
+    private int expectedSeq;
+    private int firstEcho;
+    private int lastEcho;
+    private boolean echoing;
+
+    RemoteHostVerifier(TcpFlow flow, Counters<RemoteHostCounter> counters, Violations violations) {
+        this.flow = flow;
+        this.counters = counters;
+        this.violations = violations;
+    }
+
+    /**
+     * Checks addresses, header checksum and lengths of one frame.
+     *
+     * @return payload bytes, or {@link #DROP}
+     */
+    int parse(MemorySegment m, long at, int len) {
+        memory = m;
+        ip = at + EthHeader.ETH_HLEN;
+        if (EthHeader.dest(m, at) != flow.farMac() || EthHeader.source(m, at) != flow.guestMac()) {
+            return bad(RemoteHostCounter.BAD_MAC, len);
+        }
+        if (len < MIN_FRAME || EthHeader.type(m, at) != EthHeader.ETH_P_IP
+                || Ipv4Header.version(m, ip) != 4 || Ipv4Header.headerLen(m, ip) != Ipv4Header.SIZE) {
+            return bad(RemoteHostCounter.BAD_PROTOCOL, len);
+        }
+        if (!Ipv4Header.isCheckValid(m, ip, Ipv4Header.SIZE)) {
+            return bad(RemoteHostCounter.BAD_IP_CHECKSUM, len);
+        }
+        if (Ipv4Header.protocol(m, ip) != Ipv4Header.IPPROTO_TCP
+                || Ipv4Header.saddr(m, ip) != flow.guestIp() || Ipv4Header.daddr(m, ip) != flow.farIp()) {
+            return bad(RemoteHostCounter.BAD_PROTOCOL, len);
+        }
+        return parseTcp(len);
+    }
+
+    private int parseTcp(int len) {
+        int totLen = Ipv4Header.totLen(memory, ip);
+        boolean isPadded = len == EthHeader.ETH_ZLEN && EthHeader.ETH_HLEN + totLen < len;
+        tcp = ip + Ipv4Header.SIZE;
+        tcpLen = totLen - Ipv4Header.SIZE;
+        headerLen = TcpHeader.headerLen(memory, tcp);
+        payloadLen = tcpLen - headerLen;
+        if (EthHeader.ETH_HLEN + totLen != len && !isPadded
+                || headerLen < TcpHeader.SIZE || payloadLen < 0) {
+            return bad(RemoteHostCounter.BAD_LENGTH, len);
+        }
+        seq = TcpHeader.seq(memory, tcp);
+        flags = TcpHeader.flags(memory, tcp);
+        timestamp = TcpHeader.timestamp(memory, tcp);
+        return payloadLen;
+    }
+
+    /** Checks the TCP checksum and the ports; a frame that fails still counts as come. */
+    void checkSegment() {
+        long sum = Checksum.pseudoIpv4(memory, ip, Ipv4Header.IPPROTO_TCP, tcpLen);
+        if (Checksum.fold(Checksum.partial(memory, tcp, tcpLen, sum)) != 0) {
+            bad(RemoteHostCounter.BAD_TCP_CHECKSUM, tcpLen);
+        }
+        if (TcpHeader.source(memory, tcp) != flow.guestPort()
+                || TcpHeader.dest(memory, tcp) != flow.farPort()) {
+            bad(RemoteHostCounter.BAD_PROTOCOL, tcpLen);
+        }
+        if (open && !isEchoPlausible()) {
+            bad(RemoteHostCounter.BAD_TIMESTAMP, TcpHeader.option(memory, tcp, 2));
+        }
+    }
+
+    /**
+     * Checks place and content of the payload, and moves on behind it.
+     *
+     * @return true if the segment brought new bytes
+     */
+    boolean checkPayload() {
+        if (!open) {
+            bad(RemoteHostCounter.BAD_STATE, payloadLen);
+            return false;
+        }
+        int ahead = seq - expectedSeq;
+        if (ahead < 0) {
+            bad(RemoteHostCounter.BAD_SEQUENCE_REPEATED, ahead);
+            return false;
+        }
+        if (ahead > 0) {
+            bad(RemoteHostCounter.BAD_SEQUENCE_LOST, ahead);
+            position += ahead;
+        }
+        long wrong = StreamPattern.mismatch(memory, tcp + headerLen, payloadLen, position);
+        if (wrong == StreamPattern.NO_MISMATCH) {
+            counters.add(RemoteHostCounter.BYTES_VERIFIED, payloadLen);
+        } else {
+            badPayload(wrong);
+        }
+        position += payloadLen;
+        expectedSeq = seq + payloadLen;
+        return true;
+    }
+
+    /** A SYN: the stream begins behind it. */
+    void open() {
+        open = true;
+        position = 0;
+        expectedSeq = seq + 1;
+    }
+
+    /** We sent this timestamp: from now on the guest may echo it. */
+    void sentTimestamp(int value) {
+        if (!echoing) {
+            echoing = true;
+            firstEcho = value;
+        }
+        lastEcho = value;
+    }
+
+    private boolean isEchoPlausible() {
+        if (headerLen < TcpHeader.SIZE_TIMESTAMPS || (flags & TcpHeader.SYN) != 0) {
+            return (flags & TcpHeader.SYN) != 0;
+        }
+        int echo = TcpHeader.option(memory, tcp, 2);
+        return echo - firstEcho >= 0 && lastEcho - echo >= 0;
+    }
+
+    private int bad(RemoteHostCounter what, int value) {
+        counters.bump(what);
+        violations.report(INVARIANT_HEADERS, "far end: " + what + " " + value + " at stream position "
+                + position + ", seq=" + seq + " expected=" + expectedSeq + " payload=" + payloadLen + " bytes");
+        return DROP;
+    }
+
+    private void badPayload(long wrong) {
+        counters.bump(RemoteHostCounter.BAD_PAYLOAD);
+        violations.report(INVARIANT_PAYLOAD, "far end: byte at stream position " + (position + wrong)
+                + " is wrong, the first of a segment of " + payloadLen + " bytes at " + position);
+    }
+
+    boolean isOpen() {
+        return open;
+    }
+
+    boolean isSyn() {
+        return (flags & TcpHeader.SYN) != 0;
+    }
+
+    boolean isPush() {
+        return (flags & TcpHeader.PSH) != 0;
+    }
+
+    int payloadLen() {
+        return payloadLen;
+    }
+
+    int timestamp() {
+        return timestamp;
+    }
+
+    /** What an acknowledgement carries ({@code rcv_nxt}). */
+    int expectedSeq() {
+        return expectedSeq;
+    }
+
+    /** Stream bytes that have come. */
+    long position() {
+        return position;
+    }
+}
