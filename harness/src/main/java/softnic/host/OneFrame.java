@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import softnic.Edition;
 import softnic.mm.GuestMemory;
 import softnic.mm.PhysMem;
+import softnic.net.DummyDevice;
 import softnic.net.EthHeader;
 import softnic.net.Ipv4Header;
 import softnic.net.NetDevice;
@@ -12,6 +13,7 @@ import softnic.net.TcpHeader;
 import softnic.sched.CostTable;
 import softnic.sched.Llc;
 import softnic.sched.VirtualTimeRunner;
+import softnic.sched.WaitQueue;
 import softnic.trace.Trace;
 import softnic.trace.Violations;
 import softnic.virtio.VirtioNetHdr;
@@ -37,6 +39,10 @@ public final class OneFrame {
     private static final int HDR_LEN = EthHeader.ETH_HLEN + Ipv4Header.SIZE + TcpHeader.SIZE;
     private static final int EVENTS = 1 << 16;
     private static final long LIMIT_NS = 1_000_000_000;
+    private static final long ITR_NS = 100_000;
+    private static final long DUMMY_MAC = 0x0200_0000_0001L;
+    private static final long GUEST_MAC = 0x5254_0012_3456L;
+    private static final long FAR_MAC = 0x5254_0065_4321L;
 
     /** Which device carries the frame away. */
     public enum Lower { DUMMY, IXGBE }
@@ -70,24 +76,36 @@ public final class OneFrame {
             HostKernel.Options host = new HostKernel.Options(options.zerocopy(), false,
                     VirtioNetHdr.SIZE_MRG_RXBUF, 1 << 20, options.sniffer(), 0, true);
             try (HostKernel kernel = new HostKernel(options.edition(), runner, Llc.none(), trace, violations, memory,
-                    guest, host);
-                    LowerDevice lower = LowerDevice.of(options.lower(), options.edition(), runner, trace, memory, kernel)) {
-                if (!options.sg()) {
-                    lower.device().setFeatures(lower.device().features() & ~NetDevice.NETIF_F_SG);
+                    guest, host)) {
+                if (options.lower() == Lower.DUMMY) {
+                    send(options, kernel, new DummyDevice("dummy0", DUMMY_MAC, trace), memory, guest, runner, trace);
+                } else {
+                    try (Port port = new Port(options.edition(), runner, trace, kernel.netCore(), ITR_NS,
+                            new WaitQueue())) {
+                        send(options, kernel, port.adapter().device(), memory, guest, runner, trace);
+                    }
                 }
-                kernel.attach(lower.device(), 0x5254_0012_3456L);
-                int used = Vring.legacyUsedOffset(RING, PhysMem.PAGE_SIZE);
-                kernel.vhost().tx().setVring(RING, RING_GPA, RING_GPA + RING * Vring.DESC_SIZE, RING_GPA + used);
-                kernel.start();
-                post(memory, guest, options.frameBytes());
-                kernel.txKick().signal();
-                runner.runUntilQuiet(LIMIT_NS);
                 if (violations.count() > 0) {
                     throw new IllegalStateException("trace: " + violations.kept().getFirst());
                 }
             }
             return trace;
         }
+    }
+
+    private static void send(Options options, HostKernel kernel, NetDevice lower, PhysMem memory, GuestMemory guest,
+            VirtualTimeRunner runner, Trace trace) {
+        if (!options.sg()) {
+            lower.setFeatures(lower.features() & ~NetDevice.NETIF_F_SG);
+        }
+        kernel.attach(lower, GUEST_MAC);
+        int used = Vring.legacyUsedOffset(RING, PhysMem.PAGE_SIZE);
+        kernel.vhost().tx().setVring(RING, RING_GPA, RING_GPA + RING * Vring.DESC_SIZE, RING_GPA + used);
+        kernel.start();
+        post(memory, guest, options.frameBytes());
+        kernel.txKick().signal();
+        runner.runUntilQuiet(LIMIT_NS);
+        trace.stopRecording();
     }
 
     private static void post(PhysMem memory, GuestMemory guest, int frameBytes) {
@@ -99,7 +117,7 @@ public final class OneFrame {
                 gso ? EthHeader.ETH_HLEN + Ipv4Header.SIZE : 0, gso ? TcpHeader.CHECK : 0);
         MemorySegment m = memory.segment(frame);
         long at = PhysMem.offset(frame);
-        EthHeader.write(m, at, 0x5254_0065_4321L, 0x5254_0012_3456L, gso ? EthHeader.ETH_P_IP : 0x88B5);
+        EthHeader.write(m, at, FAR_MAC, GUEST_MAC, gso ? EthHeader.ETH_P_IP : 0x88B5);
         if (gso) {
             Ipv4Header.write(m, at + EthHeader.ETH_HLEN, frameBytes - EthHeader.ETH_HLEN, 1, Ipv4Header.IPPROTO_TCP,
                     0x0A000002, 0x0A000001);

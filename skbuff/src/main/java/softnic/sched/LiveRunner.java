@@ -1,6 +1,7 @@
 package softnic.sched;
 
 import java.lang.invoke.VarHandle;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -86,6 +87,11 @@ public final class LiveRunner implements Runner, Cpu {
         }
     }
 
+    /** CPU time of the thread that a processor runs on, in nanoseconds; shared where threads are. */
+    public long busyNs(int processor) {
+        return processors.get(processor).cpuNs;
+    }
+
     /** True while no agent has thrown and {@link #stop} was not called. */
     public boolean isRunning() {
         return running;
@@ -97,6 +103,7 @@ public final class LiveRunner implements Runner, Cpu {
         final List<Agent> agents = new ArrayList<>();
         private volatile boolean signalled;
         private volatile boolean parked;
+        private volatile long cpuNs;
 
         AgentThread(String name) {
             thread = new Thread(this::run, "softnic-" + name);
@@ -130,6 +137,7 @@ public final class LiveRunner implements Runner, Cpu {
                 failure = e;
                 running = false;
             }
+            cpuNs = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
         }
 
         private void idle(Agent[] all, int rounds) {

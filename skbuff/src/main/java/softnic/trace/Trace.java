@@ -33,7 +33,7 @@ public final class Trace {
     private final Tracepoint.Names names;
     private final boolean[] named = new boolean[Tracepoint.values().length];
     private final boolean on;
-    private final boolean recording;
+    private boolean recording;
     private final long[] times;
     private final int[] events;
     private int count;
@@ -105,6 +105,11 @@ public final class Trace {
         count = 0;
         lost = 0;
         Arrays.fill(events, 0);
+    }
+
+    /** Keeps what was recorded and records no more: what is torn down now is not part of the story. */
+    public void stopRecording() {
+        recording = false;
     }
 
     public Tracepoint.Names names() {

@@ -142,6 +142,7 @@ public final class VhostNet {
     public List<Counters<?>> counters() {
         List<Counters<?>> all = new ArrayList<>();
         all.add(shared.counters);
+        all.add(zcopies.counters());
         all.add(rxCounters);
         all.add(tx.counters());
         all.add(rx.counters());
@@ -153,6 +154,12 @@ public final class VhostNet {
     /** Zero-copy sends begun. */
     public long zerocopySends() {
         return shared.counters.value(HandleTx.Count.ZEROCOPY);
+    }
+
+    /** Zero-copy sends whose callback has run. */
+    public long callbacks() {
+        return zcopies.counters().value(VhostZerocopy.Count.CALLBACKS)
+                + zcopies.counters().value(VhostZerocopy.Count.CALLBACKS_COPIED);
     }
 
     public void close() {

@@ -5,6 +5,7 @@ import java.lang.invoke.VarHandle;
 import softnic.Edition;
 import softnic.mm.IoVec;
 import softnic.skb.UbufInfo;
+import softnic.trace.Counters;
 import softnic.trace.Trace;
 import softnic.trace.Tracepoint;
 
@@ -27,6 +28,9 @@ final class VhostZerocopy {
 
     static final int VHOST_DMA_CLEAR_LEN = 0;
 
+    /** What the pending ring counts. */
+    enum Count { CALLBACKS, CALLBACKS_COPIED }
+
     private static final int MASK = IoVec.UIO_MAXIOV - 1;
     private static final VarHandle LEN = MethodHandles.arrayElementVarHandle(int[].class);
 
@@ -34,6 +38,7 @@ final class VhostZerocopy {
     private final Trace trace;
     private final VhostMonitor monitor;
     private final Runnable pollTx;
+    private final Counters<Count> counters = Counters.shared("vhost.zerocopy", Count.class);
     private final int[] headId = new int[IoVec.UIO_MAXIOV];
     private final int[] headLen = new int[IoVec.UIO_MAXIOV];
     private final Ubuf[] ubufInfo = new Ubuf[IoVec.UIO_MAXIOV];
@@ -180,6 +185,10 @@ final class VhostZerocopy {
     }
 
 
+    Counters<Count> counters() {
+        return counters;
+    }
+
     void check() {
         if (monitor != null) {
             monitor.checkClearOutside(doneIdx, upendIdx);
@@ -201,6 +210,7 @@ final class VhostZerocopy {
             }
             int mark = zerocopySuccess || edition.dmaInProgress() == 0 ? edition.dmaDone() : edition.dmaDone() + 1;
             LEN.setRelease(headLen, desc, mark);
+            counters.bump(zerocopySuccess ? Count.CALLBACKS : Count.CALLBACKS_COPIED);
             int left = ubufs.put();
             if (edition.callbackWakesWorker() && (left <= 1 || left % 16 == 0)) {
                 pollTx.run();

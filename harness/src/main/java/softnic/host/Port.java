@@ -1,0 +1,91 @@
+package softnic.host;
+
+import softnic.Edition;
+import softnic.net.NetCore;
+import softnic.nic.driver.IxgbeAdapter;
+import softnic.sched.Cost;
+import softnic.sched.Cpu;
+import softnic.sched.Runner;
+import softnic.sched.WaitQueue;
+import softnic.trace.Trace;
+import softnic.wire.FrameRing;
+import softnic.wire.Mac;
+
+/**
+ * One 82599 port on a cable: the adapter, a MAC for each direction, and packet memory at the far end.
+ *
+ * <pre>
+ *   adapter.toWire   --> MAC --> farRx      what the far end receives
+ *   adapter.fromWire <-- MAC <-- farTx      what it sends
+ * </pre>
+ */
+final class Port implements AutoCloseable {
+
+    private static final long MAC_ADDRESS = 0x90E2_BA00_0001L;
+    private static final int FAR_FRAMES = 1024;
+
+    private final IxgbeAdapter adapter;
+    private final FrameRing farRx;
+    private final FrameRing farTx;
+    private final Mac out;
+    private final Mac in;
+    private final int softirqProcessor;
+
+    /** @param farWait where the far end waits for frames, and for room to send */
+    Port(Edition edition, Runner runner, Trace trace, NetCore core, long itrNs, WaitQueue farWait) {
+        Cpu cpu = runner.cpu();
+        IxgbeAdapter.Options d = IxgbeAdapter.Options.DEFAULT;
+        IxgbeAdapter.Options options = new IxgbeAdapter.Options(d.txRing(), d.rxRing(), itrNs, d.txBufferFrames(),
+                d.rxBufferFrames(), d.txQueueLen());
+        WaitQueue outWait = new WaitQueue();
+        WaitQueue inWait = new WaitQueue();
+        adapter = new IxgbeAdapter("eth0", MAC_ADDRESS, options, edition, cpu, trace, core, outWait, inWait);
+        farRx = new FrameRing(FAR_FRAMES, outWait, farWait);
+        farTx = new FrameRing(FAR_FRAMES, farWait, inWait);
+        out = new Mac("mac-out", cpu, trace, adapter.toWire(), farRx);
+        in = new Mac("mac-in", cpu, trace, farTx, adapter.fromWire());
+        softirqProcessor = runner.addProcessor("softirq", "softirq", Cost.NONE, Cost.NONE);
+        adapter.addTo(runner, silicon(runner, "tx-dma"), silicon(runner, "rx-dma"), silicon(runner, "vector"),
+                softirqProcessor);
+        runner.add(silicon(runner, "mac-out"), out, outWait);
+        runner.add(silicon(runner, "mac-in"), in, inWait);
+    }
+
+    /** A piece of hardware: it works beside all others and is nobody's CPU. */
+    private static int silicon(Runner runner, String name) {
+        return runner.addProcessor(name, "nic", Cost.NONE, Cost.NONE);
+    }
+
+    IxgbeAdapter adapter() {
+        return adapter;
+    }
+
+    FrameRing farRx() {
+        return farRx;
+    }
+
+    FrameRing farTx() {
+        return farTx;
+    }
+
+    /** Frames put on the wire by the adapter. */
+    Mac out() {
+        return out;
+    }
+
+    /** Frames put on the wire by the far end. */
+    Mac in() {
+        return in;
+    }
+
+    int softirqProcessor() {
+        return softirqProcessor;
+    }
+
+    @Override
+    public void close() {
+        adapter.close();
+        farRx.close();
+        farTx.close();
+    }
+}
