@@ -1,6 +1,7 @@
 package softnic.guest;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import softnic.net.Checksum;
 import softnic.net.EthHeader;
 import softnic.net.Ipv4Header;
@@ -100,7 +101,7 @@ final class GuestTcpInput {
     }
 
     private static int u8(MemorySegment m, long at) {
-        return Byte.toUnsignedInt(m.get(java.lang.foreign.ValueLayout.JAVA_BYTE, at));
+        return Byte.toUnsignedInt(m.get(ValueLayout.JAVA_BYTE, at));
     }
 
     boolean isSyn() {

@@ -1,0 +1,143 @@
+package softnic.guest;
+
+import softnic.Edition;
+import softnic.sched.Cpu;
+import softnic.sched.Llc;
+import softnic.trace.Counters;
+import softnic.trace.Trace;
+import softnic.trace.Violations;
+
+/**
+ * One guest with its rings, driver, TCP and netperf, ready to be put on one or two processors.
+ *
+ * <pre>
+ *   Guest guest = new Guest(cpu, ram, edition, options, eventFds, llc, trace, violations);
+ *   runner.add(vcpu1, guest.interrupt(), guest.interrupt().waitQueue());   first: it has priority
+ *   runner.add(vcpu0, guest.netperf(), guest.netperf().waitQueue());
+ *   guest.start();
+ * </pre>
+ *
+ * <p>On one vCPU, or in the live world where both share a thread, the interrupt agent is added first.
+ */
+public final class Guest {
+
+    private final Counters<GuestCounter> counters = Counters.of("guest", GuestCounter.class);
+    private final GuestTcp tcp;
+    private final GuestVirtioNet driver;
+    private final GuestReceiveQueue rx;
+    private final GuestDev dev;
+    private final GuestSkbPool pool;
+    private final SendBuffer sendBuffer;
+    private final NetperfAgent netperf;
+    private final GuestInterrupt interrupt;
+
+    /**
+     * @param ram the guest's memory, already added to its {@code GuestMemory}
+     * @param eventFds kicks that vhost waits for, calls that it signals
+     * @param llc whose lines the guest's copies bring in
+     */
+    public Guest(Cpu cpu, GuestRam ram, Edition edition, GuestOptions options, GuestEventFds eventFds,
+            Llc llc, Trace trace, Violations violations) {
+        pool = new GuestSkbPool(ram);
+        sendBuffer = new SendBuffer(ram);
+        driver = new GuestVirtioNet(cpu, ram, edition, options, eventFds, pool, sendBuffer, trace, violations,
+                counters);
+        rx = new GuestReceiveQueue(cpu, ram, edition, options, eventFds, violations, counters);
+        dev = new GuestDev(driver, counters);
+        tcp = new GuestTcp(cpu, llc, ram, options, pool, sendBuffer, dev, counters);
+        GuestSocket socket = new GuestSocket();
+        netperf = new NetperfAgent(cpu, options, tcp, socket, driver, counters);
+        interrupt = new GuestInterrupt(cpu, eventFds, tcp, socket, dev, driver, rx, netperf, counters);
+    }
+
+    /** netperf: process context. */
+    public NetperfAgent netperf() {
+        return netperf;
+    }
+
+    /** Interrupts and softirqs. */
+    public GuestInterrupt interrupt() {
+        return interrupt;
+    }
+
+    /** netperf connects and sends. Any thread. */
+    public void start() {
+        netperf.start();
+    }
+
+    /** netperf sends no further message; what is queued drains. Any thread. */
+    public void stopSending() {
+        netperf.stop();
+    }
+
+    /** True when all that netperf has written is acknowledged and it will write no more. */
+    public boolean isDrained() {
+        return netperf.isStopped() && bytesAcked() == bytesWritten();
+    }
+
+    /** Stream bytes written into the socket. */
+    public long bytesWritten() {
+        return counters.value(GuestCounter.BYTES_WRITTEN);
+    }
+
+    /** Stream bytes acknowledged by the far end. */
+    public long bytesAcked() {
+        return counters.value(GuestCounter.BYTES_ACKED);
+    }
+
+    /** Packets put into the TX ring. */
+    public long packetsPosted() {
+        return counters.value(GuestCounter.PACKETS_POSTED);
+    }
+
+    /** TX buffers taken back. */
+    public long headsUsed() {
+        return counters.value(GuestCounter.HEADS_USED);
+    }
+
+    /** TX buffers that the host has, or that have come back and were not taken yet. */
+    public long headsOutstanding() {
+        return packetsPosted() - headsUsed();
+    }
+
+    /** Packets that came back in the used ring, taken or not: invariant 1 at quiescence. */
+    public long headsReturned() {
+        GuestVirtqueue tx = driver.queue();
+        return headsUsed() + (tx.usedIdx() - tx.lastUsedIdx() & 0xFFFF);
+    }
+
+    /** True after the host has returned something that was not outstanding. */
+    public boolean isBroken() {
+        return driver.queue().isBroken() || rx.queue().isBroken();
+    }
+
+    /** Packets that wait in front of the driver. */
+    public int qdiscBacklog() {
+        return dev.backlog();
+    }
+
+    public Counters<GuestCounter> counters() {
+        return counters;
+    }
+
+    /** Monitor: overwrites what the host has returned by now, whether or not the driver looks. */
+    public void poisonReturned() {
+        driver.poisonReturned();
+    }
+
+    GuestTcp tcp() {
+        return tcp;
+    }
+
+    GuestSkbPool pool() {
+        return pool;
+    }
+
+    SendBuffer sendBuffer() {
+        return sendBuffer;
+    }
+
+    GuestVirtioNet driver() {
+        return driver;
+    }
+}
