@@ -8,7 +8,7 @@ import picocli.CommandLine.Spec;
 import softnic.model.PriceFile;
 
 /** The command {@code ./softnic}. */
-@Command(name = "softnic", subcommands = TraceCommand.class,
+@Command(name = "softnic", subcommands = {TableCommand.class, RunCommand.class, TraceCommand.class},
         mixinStandardHelpOptions = true, versionProvider = Main.Version.class,
         header = "A software NIC and the kernel's transmit path to it, in one JVM.",
         description = {

@@ -1,5 +1,6 @@
 package softnic.host;
 
+import java.util.List;
 import softnic.Edition;
 import softnic.net.NetCore;
 import softnic.nic.driver.IxgbeAdapter;
@@ -7,6 +8,7 @@ import softnic.sched.Cost;
 import softnic.sched.Cpu;
 import softnic.sched.Runner;
 import softnic.sched.WaitQueue;
+import softnic.trace.Counters;
 import softnic.trace.Trace;
 import softnic.wire.FrameRing;
 import softnic.wire.Mac;
@@ -76,6 +78,12 @@ final class Port implements AutoCloseable {
     /** Frames put on the wire by the far end. */
     Mac in() {
         return in;
+    }
+
+    /** Counters of driver and silicon. */
+    List<Counters<?>> counters() {
+        return List.of(adapter.device().counters(), adapter.poll().counters(), adapter.engine().counters(),
+                adapter.rxDma().counters(), adapter.vector().counters());
     }
 
     int softirqProcessor() {

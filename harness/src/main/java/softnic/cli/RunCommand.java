@@ -1,0 +1,76 @@
+package softnic.cli;
+
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+import softnic.Edition;
+import softnic.host.RunResult;
+import softnic.host.Runs;
+import softnic.host.Scenario;
+import softnic.model.PriceFile;
+import softnic.report.RunReport;
+
+/** {@code softnic run}: one scenario, with everything that was counted. */
+@Command(name = "run", mixinStandardHelpOptions = true, sortOptions = false,
+        description = {"Runs one TCP_STREAM and prints its row, what each CPU spent its time on, the counters of every room, "
+            + "and whether everything that went in came out.", ""},
+        footer = {"", "Examples:", "  softnic run --size 64K --edition 6.1",
+            "  softnic run --size 4K --copy --world live --duration 10s --monitors"})
+final class RunCommand implements Callable<Integer> {
+
+    enum Format { TEXT, JSON }
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--size", paramLabel = "SIZE", defaultValue = "4K",
+            description = "Bytes of each send() of netperf (default: ${DEFAULT-VALUE}).")
+    private Units.Size size;
+
+    @Option(names = "--copy", description = "Without zero-copy: the table's (Orig) rows.")
+    private boolean copy;
+
+    @Option(names = "--edition", paramLabel = "EDITION", defaultValue = "v8",
+            description = "Which kernel: v8 or 6.1 (default: ${DEFAULT-VALUE}).")
+    private Edition edition;
+
+    @Option(names = "--world", paramLabel = "virtual|live", defaultValue = "virtual",
+            description = "virtual (default) or live: four threads on this machine.")
+    private Scenario.World world;
+
+    @Option(names = "--duration", paramLabel = "TIME", defaultValue = "1s",
+            description = "How long netperf sends, on the world's clock (default: ${DEFAULT-VALUE}).")
+    private Units.Time duration;
+
+    @Option(names = "--seed", paramLabel = "N", defaultValue = "1",
+            description = "Of all that a real host would choose at random (default: ${DEFAULT-VALUE}).")
+    private long seed;
+
+    @Option(names = "--no-indirect", description = "The guest uses no indirect descriptors.")
+    private boolean noIndirect;
+
+    @Option(names = "--monitors", description = "Watch the invariants on line, and poison returned guest buffers.")
+    private boolean monitors;
+
+    @Option(names = "--format", paramLabel = "text|json", defaultValue = "text",
+            description = "How to print (default: ${DEFAULT-VALUE}).")
+    private Format format;
+
+    @Override
+    public Integer call() {
+        Scenario scenario = Scenario.DEFAULT.withEdition(edition).withWorld(world).withSeed(seed)
+                .withMessageBytes(size.bytes()).withZerocopy(!copy).withIndirect(!noIndirect)
+                .withMonitored(monitors).withDurationNs(duration.ns());
+        RunResult result;
+        try (Progress progress = new Progress("run", 1)) {
+            result = Runs.run(scenario, PriceFile.preset(PriceFile.DEFAULT));
+            progress.step();
+        }
+        RunReport report = new RunReport(result);
+        spec.commandLine().getOut().print(format == Format.TEXT ? report.toText() : report.toJson());
+        return Faults.report(List.of(result), spec.commandLine().getErr());
+    }
+}

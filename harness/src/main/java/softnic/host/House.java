@@ -1,0 +1,223 @@
+package softnic.host;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import softnic.Edition;
+import softnic.guest.Guest;
+import softnic.guest.GuestEventFds;
+import softnic.guest.GuestOptions;
+import softnic.guest.GuestRam;
+import softnic.host.RunResult.Balance;
+import softnic.mm.GuestMemory;
+import softnic.mm.PhysMem;
+import softnic.model.PriceFile;
+import softnic.sched.Cost;
+import softnic.sched.Cpu;
+import softnic.sched.Llc;
+import softnic.sched.Runner;
+import softnic.sched.WaitQueue;
+import softnic.trace.Counters;
+import softnic.trace.Trace;
+import softnic.trace.Violations;
+import softnic.virtio.VirtioNetHdr;
+import softnic.virtio.Vring;
+import softnic.wire.RemoteHost;
+import softnic.wire.RemoteHostCounter;
+import softnic.wire.RemoteHostOptions;
+import softnic.wire.TcpFlow;
+
+/**
+ * The whole house: one guest, its host's kernel, one 82599 port, a cable, and the far end.
+ *
+ * <pre>
+ *   guest --ring--> vhost --> macvtap --> macvlan --> ixgbe --ring--> 82599 --MAC--> far end
+ *     ^--ring-- vhost <-- tap queue <-- macvlan <-- softirq <--ring-- 82599 <--MAC-- ACKs
+ *
+ *   processors: vcpu0, vcpu1, vhost, softirq, far end, and one for each piece of silicon
+ *   live threads: guest | vhost | softirq | nic (silicon, cable, far end)
+ * </pre>
+ *
+ * <p>Wiring only; {@link Runs} runs it.
+ */
+final class House implements AutoCloseable {
+
+    private static final int RX_BUFFERS_MISSING_MAX = 16;       // a refill is due when that many are gone
+
+    private final Scenario scenario;
+    private final Violations violations = new Violations();
+    private final Trace trace;
+    private final GuestMemory guestMemory;
+    private final GuestRam ram;
+    private final HostKernel kernel;
+    private final Port port;
+    private final Guest guest;
+    private final RemoteHost far;
+    private final int vcpu0;
+    private final int vcpu1;
+    private final int skbsAtRest;
+
+    House(Scenario scenario, Runner runner, Trace trace, Llc llc, PriceFile prices) {
+        this.scenario = scenario;
+        this.trace = trace;
+        Cpu cpu = runner.cpu();
+        Edition edition = scenario.edition();
+        int hdrLen = edition.eventIdx() ? VirtioNetHdr.SIZE_MRG_RXBUF : VirtioNetHdr.SIZE;
+        TcpFlow flow = flow(scenario.seed());
+        GuestOptions guestOptions = GuestOptions.DEFAULT.withMessageBytes(scenario.messageBytes())
+                .withSndbufBytes((int) prices.parameter("tcp_sndbuf")).withIndirect(scenario.indirect())
+                .withVnetHdrLen(hdrLen).withPoison(scenario.monitored()).withFlow(flow);
+
+        PhysMem memory = new PhysMem();
+        guestMemory = new GuestMemory(memory);
+        ram = new GuestRam(memory, guestMemory, guestOptions);
+        kernel = new HostKernel(edition, runner, llc, trace, violations, memory, guestMemory,
+                new HostKernel.Options(scenario.zerocopy(), edition.eventIdx(), hdrLen,
+                        (int) prices.parameter("host_sndbuf"), false, scenario.pendingStart(), scenario.monitored()));
+        WaitQueue farWait = new WaitQueue();
+        port = new Port(edition, runner, trace, kernel.netCore(), prices.parameter("itr"), farWait);
+        kernel.attach(port.adapter().device(), flow.guestMac());
+        far = new RemoteHost(cpu, port.farRx(), port.farTx(),
+                RemoteHostOptions.DEFAULT.withWindowBytes((int) prices.parameter("tcp_window")).withFlow(flow), violations);
+        runner.add(runner.addProcessor("far end", "nic", Cost.NONE, Cost.NONE), far, farWait);
+
+        guest = new Guest(cpu, ram, edition, guestOptions, new GuestEventFds(kernel.txKick(), kernel.txCall(),
+                kernel.rxKick(), kernel.rxCall()), llc, trace, violations);
+        vcpu1 = runner.addProcessor("vcpu1", "guest", Cost.VCPU_HLT, Cost.VCPU_HLT_LATENCY);
+        vcpu0 = runner.addProcessor("vcpu0", "guest", Cost.VCPU_HLT, Cost.VCPU_HLT_LATENCY);
+        runner.add(vcpu1, guest.interrupt(), guest.interrupt().waitQueue());
+        runner.add(vcpu0, guest.netperf(), guest.netperf().waitQueue());
+
+        setVring(kernel.vhost().tx(), guestOptions.ringSize(), ram.txRingGpa());
+        setVring(kernel.vhost().rx(), guestOptions.ringSize(), ram.rxRingGpa());
+        skbsAtRest = kernel.skbs().inUse();
+        kernel.start();
+    }
+
+    private static void setVring(softnic.vhost.VhostVirtqueue vq, int num, long gpa) {
+        int err = vq.setVring(num, gpa, gpa + (long) num * Vring.DESC_SIZE,
+                gpa + Vring.legacyUsedOffset(num, GuestRam.VIRTIO_PCI_VRING_ALIGN));
+        if (err != 0) {
+            throw new IllegalStateException("house: vring at 0x" + Long.toHexString(gpa) + ": errno " + -err);
+        }
+    }
+
+    /** The client's port is what a real host would choose at random: 32768..61000. */
+    private static TcpFlow flow(long seed) {
+        TcpFlow d = TcpFlow.DEFAULT;
+        int clientPort = 32768 + (int) Math.floorMod(seed * 7919, 28233L);
+        return new TcpFlow(d.guestMac(), d.farMac(), d.guestIp(), d.farIp(), clientPort, d.farPort());
+    }
+
+    /** netperf begins. */
+    void start() {
+        guest.start();
+    }
+
+    void stopSending() {
+        guest.stopSending();
+    }
+
+    /** True when all that was written is verified and acknowledged and the network holds no guest page. */
+    boolean isDrained() {
+        return guest.isDrained() && kernel.vhost().callbacks() == kernel.vhost().zerocopySends()
+                && kernel.tap().wmemAlloc() == 0;
+    }
+
+    /** The backend goes, when all is quiet: what finished and was not reported goes back to the guest. */
+    void releaseBackend() {
+        int inFlight = kernel.vhost().releaseBackend();
+        if (inFlight > 0) {
+            violations.report(9, "house: " + inFlight + " zero-copy sends have not completed after the network drained");
+        }
+    }
+
+    /** Checks what must hold between any two steps of the virtual world (invariants 7, 13, 21). */
+    void check() {
+        kernel.vhost().check();
+        long pins = guestMemory.pins();
+        long frags = kernel.skbs().guestFrags();
+        if (pins != frags) {
+            violations.report(7, "mm: " + pins + " pins, but " + frags + " fragments hold guest pages");
+        }
+        long charged = kernel.skbs().chargedTo(kernel.tap());
+        if (charged != kernel.tap().wmemAlloc()) {
+            violations.report(21, "macvtap: sk_wmem_alloc " + kernel.tap().wmemAlloc() + ", but its skbs add up to "
+                    + charged);
+        }
+    }
+
+    /** What came in must have gone out; when all is quiet and the backend is gone. */
+    List<Balance> conservation() {
+        List<Balance> all = new ArrayList<>();
+        all.add(new Balance("posted=used", guest.packetsPosted(), guest.headsReturned()));
+        all.add(new Balance("zero-copy sends=callbacks", kernel.vhost().zerocopySends(), kernel.vhost().callbacks()));
+        all.add(new Balance("pins", 0, guestMemory.pins()));
+        all.add(new Balance("bytes sent=verified", guest.bytesWritten(), far.counters().value(RemoteHostCounter.BYTES_VERIFIED)));
+        all.add(new Balance("bytes acked", guest.bytesWritten(), guest.bytesAcked()));
+        all.add(new Balance("sk_wmem_alloc", 0, kernel.tap().wmemAlloc()));
+        all.add(new Balance("kernel pages", 0, kernel.pages().inUse()));
+        long skbs = kernel.skbs().inUse();
+        boolean refillDue = skbs < skbsAtRest && skbs >= skbsAtRest - RX_BUFFERS_MISSING_MAX;
+        all.add(new Balance("skbs beside receive buffers", 0, refillDue ? 0 : skbs - skbsAtRest));
+        all.add(new Balance("qdisc backlog", 0, port.adapter().device().qdisc().backlog() + guest.qdiscBacklog()));
+        return all;
+    }
+
+    Violations violations() {
+        return violations;
+    }
+
+    Trace trace() {
+        return trace;
+    }
+
+    long bytesVerified() {
+        return far.counters().value(RemoteHostCounter.BYTES_VERIFIED);
+    }
+
+    /** Packets that vhost has handed to macvtap. */
+    long packets() {
+        return guest.packetsPosted();
+    }
+
+    /** Frames that left the adapter. */
+    long frames() {
+        return port.out().frames();
+    }
+
+    long ioExits() {
+        return guest.counters().value(softnic.guest.GuestCounter.TX_KICKS)
+                + guest.counters().value(softnic.guest.GuestCounter.RX_KICKS);
+    }
+
+    /** The processors whose time is counted, by the name that accounts show. */
+    Map<String, Integer> processors() {
+        Map<String, Integer> all = new LinkedHashMap<>();
+        all.put("vcpu0", vcpu0);
+        all.put("vcpu1", vcpu1);
+        all.put("vhost", kernel.workerProcessor());
+        all.put("softirq", port.softirqProcessor());
+        return all;
+    }
+
+    /** Every counter of every room. */
+    Map<String, Map<String, Long>> counters() {
+        List<Counters<?>> rooms = new ArrayList<>();
+        rooms.add(guest.counters());
+        rooms.addAll(kernel.counters());
+        rooms.addAll(port.counters());
+        rooms.add(far.counters());
+        Map<String, Map<String, Long>> all = new LinkedHashMap<>();
+        rooms.forEach(room -> all.put(room.room(), room.asMap()));
+        return all;
+    }
+
+    @Override
+    public void close() {
+        port.close();
+        kernel.close();
+        ram.close();
+    }
+}
