@@ -75,6 +75,7 @@ final class TxPacket {
     private boolean insertL4;
     private int checkAt;                    // where the L4 checksum lies in the frame
     private int protoId;
+    private long ipSum;                     // IPv4 header without total length, id and checksum
     private int protoSeq;
     private int protoFlags;
 
@@ -181,7 +182,13 @@ final class TxPacket {
             return BAD_DESCRIPTOR;
         }
         checkAt = l4 + TcpHeader.CHECK;
-        protoId = ipv4 ? Ipv4Header.id(prototype, l3) : 0;
+        if (ipv4) {
+            protoId = Ipv4Header.id(prototype, l3);
+            Ipv4Header.totLen(prototype, l3, 0);
+            Ipv4Header.id(prototype, l3, 0);
+            Checksum.store(prototype, l3 + Ipv4Header.CHECK, 0);
+            ipSum = Checksum.partial(prototype, l3, c.iplen, 0);
+        }
         protoSeq = TcpHeader.seq(prototype, l4);
         protoFlags = TcpHeader.flags(prototype, l4);
         return OK;
@@ -242,20 +249,26 @@ final class TxPacket {
         gather(to, at + headers, bytes);
         int l4Bytes = headers - l4 + bytes;
         if (ipv4) {
-            Ipv4Header.totLen(to, at + l3, l4 - l3 + l4Bytes);
-            Ipv4Header.id(to, at + l3, protoId + frames);
-            Ipv4Header.updateCheck(to, at + l3, l4 - l3);
+            ipv4Header(to, at + l3, l4 - l3 + l4Bytes);
         } else {
             Ipv4Header.id(to, at + l3, l4 - l3 - IPV6_HEADER + l4Bytes);    // payload_len lies where IPv4 has id
         }
         TcpHeader.seq(to, at + l4, protoSeq + sent);
         TcpHeader.flags(to, at + l4, protoFlags & flagMask(sent + bytes == payload));
         // The driver left the pseudo header's sum in the field, with length 0: add the length.
-        long sum = Checksum.partial(to, at + l4, l4Bytes, Short.toUnsignedInt(Short.reverseBytes((short) l4Bytes)));
+        long sum = Checksum.partial(to, at + l4, l4Bytes, bigEndian(l4Bytes));
         storeCheck(to, at + checkAt, sum);
         sent += bytes;
         frames++;
         return headers + bytes;
+    }
+
+    /** Total length, id and checksum: the rest of the header was summed once. */
+    private void ipv4Header(MemorySegment to, long ip, int totLen) {
+        int id = protoId + frames & 0xFFFF;
+        Ipv4Header.totLen(to, ip, totLen);
+        Ipv4Header.id(to, ip, id);
+        Checksum.store(to, ip + Ipv4Header.CHECK, Checksum.fold(ipSum + bigEndian(totLen) + bigEndian(id)));
     }
 
     private int flagMask(boolean isLast) {
@@ -269,6 +282,11 @@ final class TxPacket {
     private static void storeCheck(MemorySegment to, long at, long sum) {
         int folded = Checksum.fold(sum);
         Checksum.store(to, at, folded == 0 ? 0xFFFF : folded);
+    }
+
+    /** A 16-bit field as {@link Checksum} sums it. */
+    private static int bigEndian(int value) {
+        return Short.toUnsignedInt(Short.reverseBytes((short) value));
     }
 
     /** DMA: copies the next bytes of the packet. */
