@@ -138,7 +138,7 @@ final class GuestTcp {
         packetsOut -= segments;
         sndUna = position;
         buffer.acked(position);
-        llc.live(-bytes);
+        llc.acknowledged(bytes);
         counters.bump(GuestCounter.ACKS);
         counters.add(GuestCounter.BYTES_ACKED, bytes);
         cwnd = Math.min(cwnd + segments, Math.max(INITIAL_CWND, queue.pcount(sndWnd)));
@@ -176,7 +176,6 @@ final class GuestTcp {
         cpu.charge(Cost.GUEST_COPY, bytes);
         cpu.charge(Cost.GUEST_COPY_COLD, llc.missBytes(bytes));
         buffer.write(userBufferGpa + StreamPattern.tableOffset(writeSeq), bytes);
-        llc.live(bytes);
         if (isFirst) {
             queue.tailPush(false);
         }
@@ -324,6 +323,7 @@ final class GuestTcp {
         buffer.sent(skb);
         deferDeadlineNs = Long.MAX_VALUE;
         queue.advanceHead();
+        llc.sent(len);
         sndNxt += len;
         packetsOut += segments;
         if (len < MSS) {

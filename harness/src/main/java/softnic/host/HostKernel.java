@@ -85,7 +85,7 @@ public final class HostKernel implements AutoCloseable {
         this.memory = memory;
         this.guest = guest;
         pages = new PageAllocator(memory, PAGES);
-        skbs = new SkbPool(memory, pages, edition, cpu, llc, trace, SKBS);
+        skbs = new SkbPool(memory, pages, edition, cpu, trace, SKBS);
         netCore = new NetCore(edition, skbs, cpu, trace);
     }
 

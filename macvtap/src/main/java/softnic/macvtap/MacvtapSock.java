@@ -230,8 +230,7 @@ public final class MacvtapSock extends Sock {
         }
         cpu.charge(Cost.VHOST_COPY, len);
         cpu.charge(Cost.VHOST_COPY_COLD, llc.missBytes(len));
-        llc.live(len);
-        shinfo.copied(len);
+        llc.copied(len);
         return err;
     }
 

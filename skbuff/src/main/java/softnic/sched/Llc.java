@@ -1,17 +1,19 @@
 package softnic.sched;
 
 /**
- * The last-level cache as far as prices need it: how much of a copy misses, given how much packet data is
- * alive between writer and wire.
+ * The last-level cache as far as prices need it: how much of a copy misses.
  *
- * <pre>miss share = min(1, live bytes / cache share)</pre>
+ * <pre>miss share = min(1, bytes touched between writing a buffer and using it again / cache share)</pre>
  *
- * <p>Written by any agent of the virtual world; the live world has real caches and uses {@link #none}.
+ * <p>A buffer is used again when its data was acknowledged. Until then its lines compete with all that was
+ * sent after it, and with the host's copies of that: a copying host doubles the footprint. Written by any
+ * agent of the virtual world; the live world has a real cache and uses {@link #none}.
  */
 public final class Llc {
 
     private final long shareBytes;
-    private long liveBytes;
+    private long sentBytes;             // not acknowledged
+    private long copiedBytes;           // the host's copies of those
 
     /** @param shareBytes how much of the cache packet data may use, in bytes; 0: none is modelled */
     public Llc(long shareBytes) {
@@ -23,21 +25,31 @@ public final class Llc {
         return new Llc(0);
     }
 
-    /** Packet bytes came alive (positive) or died (negative). */
-    public void live(long bytes) {
+    /** The guest has sent so many bytes more. */
+    public void sent(long bytes) {
         if (shareBytes > 0) {
-            liveBytes += bytes;
-            assert liveBytes >= 0 : "llc: " + liveBytes + " live bytes";
+            sentBytes += bytes;
+        }
+    }
+
+    /** The host has copied so many bytes. */
+    public void copied(long bytes) {
+        if (shareBytes > 0) {
+            copiedBytes += bytes;
+        }
+    }
+
+    /** So many of the bytes sent are acknowledged: their buffers, and the copies, are used again. */
+    public void acknowledged(long bytes) {
+        if (shareBytes > 0) {
+            sentBytes -= bytes;
+            copiedBytes -= Math.min(bytes, copiedBytes);
+            assert sentBytes >= 0 : "llc: " + sentBytes + " bytes sent and not acknowledged";
         }
     }
 
     /** How many of {@code bytes} copied bytes miss the cache now. */
     public long missBytes(long bytes) {
-        return shareBytes == 0 ? 0 : bytes * Math.min(liveBytes, shareBytes) / shareBytes;
-    }
-
-    /** Packet bytes alive now. */
-    public long liveBytes() {
-        return liveBytes;
+        return shareBytes == 0 ? 0 : bytes * Math.min(sentBytes + copiedBytes, shareBytes) / shareBytes;
     }
 }

@@ -6,7 +6,6 @@ import softnic.mm.PageAllocator;
 import softnic.mm.PhysMem;
 import softnic.mm.Slab;
 import softnic.sched.Cpu;
-import softnic.sched.Llc;
 import softnic.trace.Counters;
 import softnic.trace.Trace;
 import softnic.trace.Tracepoint;
@@ -34,7 +33,6 @@ public final class SkbPool {
     private final PageAllocator pages;
     private final Edition edition;
     private final Cpu cpu;
-    private final Llc llc;
     private final Trace trace;
     private final Counters<Count> counters = Counters.shared("skb", Count.class);
     private final SkBuff[] skbs;
@@ -44,12 +42,11 @@ public final class SkbPool {
     private final Slab slab;
 
     /** @param size how many skbs may live at once */
-    public SkbPool(PhysMem memory, PageAllocator pages, Edition edition, Cpu cpu, Llc llc, Trace trace, int size) {
+    public SkbPool(PhysMem memory, PageAllocator pages, Edition edition, Cpu cpu, Trace trace, int size) {
         this.memory = memory;
         this.pages = pages;
         this.edition = edition;
         this.cpu = cpu;
-        this.llc = llc;
         this.trace = trace;
         skbs = new SkBuff[size];
         for (int i = 0; i < size; i++) {
@@ -146,7 +143,6 @@ public final class SkbPool {
                 putFrags(shinfo);
                 shinfo.zcopyClear(true);
             }
-            llc.live(-shinfo.copiedBytes);
             freeHead(shinfo);
         }
         trace.exit(Tracepoint.SKB_RELEASE_DATA);
@@ -230,10 +226,6 @@ public final class SkbPool {
 
     Cpu cpu() {
         return cpu;
-    }
-
-    Llc llc() {
-        return llc;
     }
 
     Trace trace() {

@@ -60,7 +60,6 @@ public final class SkbSharedInfo {
     int gsoType;
     int txFlags;
     UbufInfo destructorArg;
-    long copiedBytes;               // bytes that a copy brought alive, for the cache model
     private volatile int dataref;
 
     SkbSharedInfo(int index, int sizeClass, long headHpa, int maxFrags) {
@@ -82,7 +81,6 @@ public final class SkbSharedInfo {
         gsoType = 0;
         txFlags = 0;
         destructorArg = null;
-        copiedBytes = 0;
         dataref = 1;
     }
 
@@ -143,11 +141,6 @@ public final class SkbSharedInfo {
         destructorArg = ubuf;
     }
 
-    /** The bytes just copied into this packet live until its data is freed. */
-    public void copied(long bytes) {
-        copiedBytes += bytes;
-    }
-
     /** Linear and payload references together. */
     public int dataref() {
         return dataref;
@@ -189,10 +182,8 @@ public final class SkbSharedInfo {
         gsoType = from.gsoType;
         txFlags = from.txFlags;
         destructorArg = from.destructorArg;
-        copiedBytes = from.copiedBytes;
         from.nrFrags = 0;
         from.txFlags = 0;
         from.destructorArg = null;
-        from.copiedBytes = 0;
     }
 }
