@@ -43,8 +43,6 @@ import softnic.wire.TcpFlow;
  */
 final class House implements AutoCloseable {
 
-    private static final int RX_BUFFERS_MISSING_MAX = 16;       // a refill is due when that many are gone
-
     private final Scenario scenario;
     private final Violations violations = new Violations();
     private final Trace trace;
@@ -158,9 +156,7 @@ final class House implements AutoCloseable {
         all.add(new Balance("bytes acked", guest.bytesWritten(), guest.bytesAcked()));
         all.add(new Balance("sk_wmem_alloc", 0, kernel.tap().wmemAlloc()));
         all.add(new Balance("kernel pages", 0, kernel.pages().inUse()));
-        long skbs = kernel.skbs().inUse();
-        boolean refillDue = skbs < skbsAtRest && skbs >= skbsAtRest - RX_BUFFERS_MISSING_MAX;
-        all.add(new Balance("skbs beside receive buffers", 0, refillDue ? 0 : skbs - skbsAtRest));
+        all.add(new Balance("skbs beside receive buffers", 0, kernel.skbs().inUse() - skbsAtRest));
         all.add(new Balance("qdisc backlog", 0, port.adapter().device().qdisc().backlog() + guest.qdiscBacklog()));
         return all;
     }

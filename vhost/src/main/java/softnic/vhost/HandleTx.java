@@ -138,10 +138,16 @@ final class HandleTx implements VhostWork.Step {
             if (zcopies.signalOldest(vq)) {
                 return true;                // one buffer, one index, one signal a turn
             }
-        } else {
-            reportFinished();
+            trace.exit(Tracepoint.ZEROCOPY_SIGNAL_USED);
+            return next();
         }
+        boolean reported = zcopies.isOldestDone();
+        reportFinished();
         trace.exit(Tracepoint.ZEROCOPY_SIGNAL_USED);
+        if (reported) {
+            state = State.NEXT;             // a step publishes last: the next packet is the next step's
+            return true;
+        }
         return next();
     }
 

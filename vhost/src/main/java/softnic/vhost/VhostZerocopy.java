@@ -120,7 +120,7 @@ final class VhostZerocopy {
      * @return false when the oldest is not finished, or there is none
      */
     boolean signalOldest(VhostVirtqueue vq) {
-        if (doneIdx == upendIdx || !isDone(doneIdx)) {
+        if (!isOldestDone()) {
             return false;
         }
         trace.enter(Tracepoint.ADD_USED_AND_SIGNAL);
@@ -140,7 +140,7 @@ final class VhostZerocopy {
      */
     int signalFinished(VhostVirtqueue vq) {
         int failed = 0;
-        while (doneIdx != upendIdx && isDone(doneIdx)) {
+        while (isOldestDone()) {
             trace.enter(Tracepoint.ADD_USED_AND_SIGNAL_N);
             trace.enter(Tracepoint.ADD_USED_N);
             do {
@@ -152,6 +152,11 @@ final class VhostZerocopy {
             trace.exit(Tracepoint.ADD_USED_AND_SIGNAL_N);
         }
         return failed;
+    }
+
+    /** There is something to report. */
+    boolean isOldestDone() {
+        return doneIdx != upendIdx && isDone(doneIdx);
     }
 
     private boolean isDone(int slot) {

@@ -133,8 +133,14 @@ public final class IxgbePoll implements Agent {
         roundFrames = 0;
     }
 
-    /** {@code napi_complete}, then EIMS. What came meanwhile has left its cause in the vector, which fires again. */
+    /**
+     * The last buffers of the round, {@code napi_complete}, then EIMS. What came meanwhile has left its cause in the
+     * vector, which fires again.
+     */
     private void complete() {
+        if (rx.unused() > 0) {
+            refill();
+        }
         scheduled = false;                  // before the unmask: the next interrupt sets it
         vector.unmask();
     }
@@ -253,11 +259,13 @@ public final class IxgbePoll implements Agent {
         } else {
             core.netifReceiveSkb(skb, dev);
         }
-        refill();
+        if (rx.unused() >= IxgbeRxRing.IXGBE_RX_BUFFER_WRITE) {
+            refill();
+        }
     }
 
     private void refill() {
-        if (rx.unused() >= IxgbeRxRing.IXGBE_RX_BUFFER_WRITE && !rx.allocRxBuffers(rx.unused())) {
+        if (!rx.allocRxBuffers(rx.unused())) {
             counters.bump(Count.ALLOC_RX_BUFF_FAILED);
         }
     }
