@@ -1,6 +1,5 @@
 package softnic.guest;
 
-import softnic.wire.StreamPattern;
 import softnic.wire.TcpFlow;
 
 /**
@@ -17,13 +16,16 @@ import softnic.wire.TcpFlow;
 public record GuestOptions(int messageBytes, int sndbufBytes, boolean indirect, int ringSize, int vnetHdrLen,
         boolean poison, TcpFlow flow) {
 
+    /** Longest message that netperf writes at once, in bytes. */
+    public static final int MAX_MESSAGE = 1 << 20;
+
     /** 4 KiB messages, 1 MiB send buffer, indirect descriptors, rings of 256, 10-byte header, poison on. */
     public static final GuestOptions DEFAULT =
             new GuestOptions(4096, 1 << 20, true, 256, 10, true, TcpFlow.DEFAULT);
 
     public GuestOptions {
-        if (messageBytes < 1 || messageBytes > StreamPattern.MAX_RUN) {
-            throw new IllegalArgumentException("guest: message must be 1.." + StreamPattern.MAX_RUN
+        if (messageBytes < 1 || messageBytes > MAX_MESSAGE) {
+            throw new IllegalArgumentException("guest: message must be 1.." + MAX_MESSAGE
                     + " bytes, got " + messageBytes);
         }
         if (sndbufBytes < 1 << 16 || sndbufBytes > 16 << 20) {

@@ -5,18 +5,17 @@ import java.lang.foreign.MemorySegment;
 import softnic.mm.PhysMem;
 
 /**
- * The pages behind the socket's write queue: a ring in guest RAM in which stream byte p lies at p mod size.
+ * The pages behind the socket's write queue: {@code alloc_page} in {@code tcp_sendmsg} (net/ipv4/tcp.c, 2.6.39) and
+ * the {@code put_page} that ends it.
  *
  * <pre>
- *      returned (all packets below have come back)
- *         |        acked (the receiver has all below)      any order of the two
- *         v          v
- *   [free | still in use ........................ | free ... ]
- *                                                 ^ written
+ *   stream    ... | page p-2 | page p-1 | page p ...
+ *                   acked and returned?   ^ written
+ *   frames    page p lies in any free page of guest RAM, the one freed last first
  * </pre>
  *
  * <p>A page of the kernel is free when the last reference goes: TCP's own, dropped by the ACK, and the
- * driver's, dropped when the host has returned the buffer. So a byte is reused only when both are done.
+ * driver's, dropped when the host has returned the buffer. So a page is reused only when both are done.
  */
 final class SendBuffer {
 
@@ -24,14 +23,17 @@ final class SendBuffer {
     static final byte POISON = (byte) 0xDB;
 
     private static final int TICKETS = 2048;
-    private static final int POISON_BLOCK = 1 << 16;
+    private static final int PAGE_MASK = PhysMem.PAGE_SIZE - 1;
 
     private final MemorySegment ram;
-    private final long base;
-    private final long size;
-    private final MemorySegment poison;
+    private final MemorySegment poison = Arena.ofAuto().allocate(PhysMem.PAGE_SIZE).fill(POISON);
+    private final int[] freePages;      // page frame numbers, a stack
+    private final int[] pages;          // of stream page p at p & pages.length - 1
     private final long[] ticketEnd = new long[TICKETS];
     private final boolean[] ticketReturned = new boolean[TICKETS];
+    private int freeCount;
+    private long firstPage;             // oldest stream page in use
+    private long nextPage;              // first without a frame
     private long firstTicket;           // oldest packet still out
     private long nextTicket;
     private long written;
@@ -40,28 +42,46 @@ final class SendBuffer {
 
     SendBuffer(GuestRam ram) {
         this.ram = ram.segment();
-        this.base = ram.sendBufferGpa();
-        this.size = ram.sendBufferBytes();
-        this.poison = Arena.ofAuto().allocate(POISON_BLOCK);
-        poison.fill(POISON);
+        int count = (int) (ram.sendBufferBytes() >>> PhysMem.PAGE_SHIFT);
+        int first = (int) (ram.sendBufferGpa() >>> PhysMem.PAGE_SHIFT);
+        freePages = new int[count];
+        pages = new int[Integer.highestOneBit(count) << 1];
+        while (freeCount < count) {
+            freePages[freeCount] = first + count - 1 - freeCount;
+            freeCount++;
+        }
         assert ram.skbs() <= TICKETS : ram.skbs() + " packets";
     }
 
     /** Bytes that may be written now. */
     long room() {
-        return size - (written - Math.min(acked, returned));
+        return ((long) freeCount << PhysMem.PAGE_SHIFT) + (nextPage << PhysMem.PAGE_SHIFT) - written;
     }
 
     /** Copies from user memory to the end of the stream ({@code skb_add_data_nocache}). */
     void write(long userGpa, int bytes) {
         assert bytes <= room() : bytes + " bytes, room for " + room();
-        long at = written % size;
-        int first = (int) Math.min(bytes, size - at);
-        MemorySegment.copy(ram, userGpa, ram, base + at, first);
-        if (first < bytes) {
-            MemorySegment.copy(ram, userGpa + first, ram, base, bytes - first);
+        int done = 0;
+        while (done < bytes) {
+            if (written >>> PhysMem.PAGE_SHIFT == nextPage) {
+                pages[(int) nextPage++ & pages.length - 1] = freePages[--freeCount];
+            }
+            int piece = piece(written, bytes - done);
+            MemorySegment.copy(ram, userGpa + done, ram, gpa(written), piece);
+            written += piece;
+            done += piece;
         }
-        written += bytes;
+    }
+
+    /** Where in guest RAM the byte at stream {@code position} lies. */
+    private long gpa(long position) {
+        long frame = pages[(int) (position >>> PhysMem.PAGE_SHIFT) & pages.length - 1];
+        return frame << PhysMem.PAGE_SHIFT | position & PAGE_MASK;
+    }
+
+    /** Bytes from {@code position} on that lie in one page, at most {@code left}. */
+    private static int piece(long position, int left) {
+        return Math.min(left, PhysMem.PAGE_SIZE - (int) (position & PAGE_MASK));
     }
 
     /** The packet goes to the driver with its payload. */
@@ -80,32 +100,44 @@ final class SendBuffer {
             returned = ticketEnd[(int) firstTicket & TICKETS - 1];
             firstTicket++;
         }
+        freePages();
     }
 
     /** The receiver has everything below {@code position}. */
     void acked(long position) {
         acked = position;
+        freePages();
+    }
+
+    private void freePages() {
+        long end = Math.min(acked, returned) >>> PhysMem.PAGE_SHIFT;
+        while (firstPage < end) {
+            freePages[freeCount++] = pages[(int) firstPage++ & pages.length - 1];
+        }
     }
 
     /** Overwrites a packet's payload, and its headers. */
     void poison(GuestSkb skb) {
-        long at = skb.payloadAt % size;
-        int first = (int) Math.min(skb.payloadLen, size - at);
-        MemorySegment.copy(poison, 0, ram, base + at, first);
-        MemorySegment.copy(poison, 0, ram, base, skb.payloadLen - first);
+        long at = skb.payloadAt;
+        int left = skb.payloadLen;
+        while (left > 0) {
+            int piece = piece(at, left);
+            MemorySegment.copy(poison, 0, ram, gpa(at), piece);
+            at += piece;
+            left -= piece;
+        }
         MemorySegment.copy(poison, 0, ram, skb.linearGpa, skb.linearLen);
     }
 
     /** Appends the packet's payload page by page ({@code skb_shinfo(skb)->frags}). */
     void addFrags(GuestSkb skb, GuestSg sg) {
-        long at = skb.payloadAt % size;
+        long at = skb.payloadAt;
         int left = skb.payloadLen;
         while (left > 0) {
-            int piece = Math.min(left, PhysMem.PAGE_SIZE - (int) (at & PhysMem.PAGE_SIZE - 1));
-            sg.add(base + at, piece);
-            left -= piece;
+            int piece = piece(at, left);
+            sg.add(gpa(at), piece);
             at += piece;
-            at = at == size ? 0 : at;
+            left -= piece;
         }
     }
 

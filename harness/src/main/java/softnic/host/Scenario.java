@@ -1,7 +1,7 @@
 package softnic.host;
 
 import softnic.Edition;
-import softnic.wire.StreamPattern;
+import softnic.guest.GuestOptions;
 
 /**
  * What one run is: a netperf TCP_STREAM from one guest through one 82599.
@@ -27,8 +27,8 @@ public record Scenario(Edition edition, World world, int messageBytes, boolean z
             new Scenario(Edition.V8, World.VIRTUAL, 4096, true, true, 1_000_000_000L, 1, false, 0);
 
     public Scenario {
-        if (messageBytes < 1 || messageBytes > StreamPattern.MAX_RUN) {
-            throw new IllegalArgumentException("message size must be 1.." + StreamPattern.MAX_RUN
+        if (messageBytes < 1 || messageBytes > GuestOptions.MAX_MESSAGE) {
+            throw new IllegalArgumentException("message size must be 1.." + GuestOptions.MAX_MESSAGE
                     + " bytes, got " + messageBytes);
         }
         if (durationNs < 1) {

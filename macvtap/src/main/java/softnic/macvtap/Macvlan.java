@@ -27,7 +27,7 @@ public final class Macvlan extends NetDevice implements NetDevice.RxHandler {
     private final NetDevice lowerdev;
     private final NetCore core;
     private final Trace trace;
-    private final Counters<Count> counters = Counters.shared("macvlan", Count.class);
+    private final Counters<Count> counters = Counters.of("macvlan", Count.class);
     private MacvtapSock tap;
 
     public Macvlan(String name, long mac, NetDevice lowerdev, Edition edition, NetCore core, Trace trace) {

@@ -72,7 +72,7 @@ public final class MacvtapSock extends Sock {
     private final ZerocopySg zerocopySg;
     private final VnetHdrToSkb vnetHdrToSkb;
     private final SkbQueue receiveQueue = new SkbQueue(TUN_READQ_SIZE);
-    private final Counters<Count> counters = Counters.shared("macvtap", Count.class);
+    private final Counters<Count> counters = Counters.of("macvtap", Count.class);
     private final Slab scratch = new Slab(PhysMem.PAGE_SIZE);
     private final long txHdrHpa;
     private final long rxHdrHpa;

@@ -61,6 +61,7 @@ public final class DmaEngine implements Agent {
     private boolean empty = true;           // the ring was found empty: the next doorbell starts the engine
     private boolean busy;                   // a packet is being sent
     private long doneEop;                   // what writeBack reports
+    private boolean lastFrame;              // and whether it has a frame to publish: not of a dropped packet
     private long badTail = -1;
 
     /**
@@ -95,14 +96,16 @@ public final class DmaEngine implements Agent {
         counters.bump(Count.TX_FRAMES);
         counters.add(Count.TX_BYTES, len);
         cpu.charge(Cost.PCIE_BYTE, len);    // with TSO the headers are read again for each frame
-        cpu.settle(publish);
-        if (!packet.hasMore()) {
-            counters.bump(Count.TX_PACKETS);
-            if (packet.isTso()) {
-                counters.bump(Count.TSO_PACKETS);
-            }
-            finishPacket();
+        if (packet.hasMore()) {
+            cpu.settle(publish);
+            return 1;
         }
+        counters.bump(Count.TX_PACKETS);
+        if (packet.isTso()) {
+            counters.bump(Count.TSO_PACKETS);
+        }
+        lastFrame = true;
+        finishPacket();
         return 1;
     }
 
@@ -175,7 +178,12 @@ public final class DmaEngine implements Agent {
         toWire.publish();
     }
 
+    /** The packet's last frame goes on, and the driver may know. */
     private void writeBack() {
+        if (lastFrame) {
+            lastFrame = false;
+            toWire.publish();
+        }
         MemorySegment m = ring.memory();
         long at = ring.at(doneEop);
         boolean reports = (TxDesc.cmdTypeLen(m, at) & TxDesc.IXGBE_ADVTXD_DCMD_RS) != 0;

@@ -19,7 +19,11 @@ import softnic.sched.WaitQueue;
  * </pre>
  *
  * <p>The consumer's {@link Sequence} is the only one that gates the producer: a full ring is back-pressure. A
- * publish wakes the consumer; a release wakes the producer if it found the ring full.
+ * publish wakes the consumer if it found the ring empty; a release wakes the producer if it found the ring full,
+ * once a quarter is free: neither is woken for every frame.
+ *
+ * <p>Memory order: whoever goes to sleep writes its flag, then looks at the ring again; whoever moves a sequence then
+ * looks at the flag. Full fences on both sides, so that at least one of the two sees the other.
  */
 public final class FrameRing implements AutoCloseable {
 
@@ -27,18 +31,23 @@ public final class FrameRing implements AutoCloseable {
     private final RingBuffer<FrameSlot> ring;
     private final Sequence taken = new Sequence();
     private final WaitQueue producer;
+    private final WaitQueue consumer;
+    private final int wakeRoom;
     private volatile boolean producerWaits;
+    private volatile boolean consumerWaits;
     private long claimed = -1;
 
     /**
      * @param slots a power of two
      * @param producer woken when room appears after {@link #claim} found none
-     * @param consumer woken by each publish
+     * @param consumer woken by a publish after {@link #peek} found nothing
      */
     public FrameRing(int slots, WaitQueue producer, WaitQueue consumer) {
         this.producer = producer;
+        this.consumer = consumer;
+        wakeRoom = Math.max(1, slots / 4);
         slab = new Slab((long) slots * FrameSlot.SIZE);
-        ring = RingBuffer.createSingleProducer(FrameSlot::new, slots, new WakeStrategy(consumer));
+        ring = RingBuffer.createSingleProducer(FrameSlot::new, slots, new WakeStrategy());
         for (int i = 0; i < slots; i++) {
             FrameSlot slot = ring.get(i);
             slot.memory = slab.segment();
@@ -65,23 +74,17 @@ public final class FrameRing implements AutoCloseable {
         ring.publish(sequence);
     }
 
-    /** The oldest frame, or null. */
+    /** The oldest frame; or null, and the consumer will be woken when one comes. */
     public FrameSlot peek() {
         long next = taken.get() + 1;
-        return next <= ring.getCursor() ? ring.get(next) : null;
-    }
-
-    /** The frame at {@code depth} behind the oldest, or null. */
-    public FrameSlot peek(int depth) {
-        long next = taken.get() + 1 + depth;
-        return next <= ring.getCursor() ? ring.get(next) : null;
+        return next <= ring.getCursor() || hasFrameAfterAsking(next) ? ring.get(next) : null;
     }
 
     /** Gives the oldest slot back. */
     public void release() {
         taken.set(taken.get() + 1);
         VarHandle.fullFence();              // room before asking who waits: pairs with claim()
-        if (producerWaits) {
+        if (producerWaits && ring.hasAvailableCapacity(wakeRoom)) {
             producerWaits = false;
             producer.wakeUp();
         }
@@ -98,13 +101,19 @@ public final class FrameRing implements AutoCloseable {
         return ring.hasAvailableCapacity(1);
     }
 
+    private boolean hasFrameAfterAsking(long next) {
+        consumerWaits = true;
+        VarHandle.fullFence();              // ask before looking again: pairs with a publish
+        return next <= ring.getCursor();
+    }
+
     @Override
     public void close() {
         slab.close();
     }
 
-    /** A publish wakes the consumer agent; nobody blocks on the ring. */
-    private record WakeStrategy(WaitQueue consumer) implements WaitStrategy {
+    /** What the Disruptor calls after each publish; nobody blocks on the ring. */
+    private final class WakeStrategy implements WaitStrategy {
 
         @Override
         public long waitFor(long sequence, Sequence cursor, Sequence dependentSequence, SequenceBarrier barrier)
@@ -114,7 +123,11 @@ public final class FrameRing implements AutoCloseable {
 
         @Override
         public void signalAllWhenBlocking() {
-            consumer.wakeUp();
+            VarHandle.fullFence();          // frame before asking who waits: pairs with peek()
+            if (consumerWaits) {
+                consumerWaits = false;
+                consumer.wakeUp();
+            }
         }
     }
 }

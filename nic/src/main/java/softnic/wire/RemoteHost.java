@@ -23,8 +23,8 @@ import softnic.trace.Violations;
  * </pre>
  *
  * <p>Kernel counterpart: {@code dev_gro_receive} (net/core/dev.c), {@code tcp4_gro_receive},
- * {@code __tcp_ack_snd_check} (net/ipv4/tcp_input.c). One agent, one frame a slice; ACK frames leave through
- * settle.
+ * {@code __tcp_ack_snd_check} (net/ipv4/tcp_input.c). One agent, one merged packet a slice; ACK frames leave
+ * through settle.
  */
 public final class RemoteHost implements Agent {
 
@@ -47,6 +47,7 @@ public final class RemoteHost implements Agent {
     private final Runnable publishAck = this::publishAck;
 
     private boolean polling;
+    private boolean flushed;            // this slice has had its packet
     private long dueNs = NO_DEADLINE_NS;
 
     private int heldBytes;              // the packet that GRO still holds
@@ -84,22 +85,29 @@ public final class RemoteHost implements Agent {
         if (!polling && !isDue()) {
             return checkAckTimer();
         }
-        FrameSlot slot = fromLink.peek();
-        if (slot == null || slot.arrivalNs() > cpu.nowNs()) {
-            endPoll();
-            return 1;
+        flushed = false;
+        while (!flushed) {
+            FrameSlot slot = fromLink.peek();
+            if (slot == null || slot.arrivalNs() > cpu.nowNs()) {
+                endPoll();
+                return 1;
+            }
+            receive(slot);
         }
+        return 1;
+    }
+
+    private void receive(FrameSlot slot) {
         int payload = verifier.parse(slot.memory(), slot.offset(), slot.len());
         if (heldBytes > 0 && payload != RemoteHostVerifier.DROP && !canMerge(payload)) {
             flush();                                // the frame itself is the next slice's
-            return 1;
+            return;
         }
         counters.bump(RemoteHostCounter.FRAMES);
         if (payload != RemoteHostVerifier.DROP) {
             receive(payload);
         }
         fromLink.release();
-        return 1;
     }
 
     @Override
@@ -147,6 +155,7 @@ public final class RemoteHost implements Agent {
     }
 
     private void accept() {
+        flushed = true;
         verifier.open();
         echo = verifier.timestamp();
         rcvWup = verifier.expectedSeq();
@@ -175,6 +184,7 @@ public final class RemoteHost implements Agent {
 
     /** What is held goes to the stack, which answers ({@code napi_gro_complete}, {@code tcp_rcv_established}). */
     private void flush() {
+        flushed = true;
         counters.bump(RemoteHostCounter.GRO_PACKETS);
         cpu.charge(Cost.FAR_RX, 1);
         rcvMss = Math.max(rcvMss, heldMss);
@@ -197,6 +207,7 @@ public final class RemoteHost implements Agent {
     }
 
     private void wantAck() {
+        flushed = true;
         ackWanted = true;
         sendAck();
     }

@@ -18,15 +18,15 @@ import java.lang.foreign.ValueLayout;
  * </pre>
  *
  * <p>The period is prime: no page, segment or message boundary ever falls on the same bytes twice within
- * it. The repeated beginning makes any run of up to {@link #MAX_RUN} bytes contiguous. Read-only after
- * start; any agent.
+ * it. The repeated beginning makes any run of up to {@link #MAX_RUN} bytes contiguous. Short enough to stay in
+ * a processor's cache, so that the check costs little. Read-only after start; any agent.
  */
 public final class StreamPattern {
 
-    /** Bytes after which the stream repeats: the largest prime below 2^20. */
-    public static final int PERIOD = 1_048_573;
+    /** Bytes after which the stream repeats: the largest prime below 2^16. */
+    public static final int PERIOD = 65_521;
     /** Longest contiguous run, in bytes. */
-    public static final int MAX_RUN = 1 << 20;
+    public static final int MAX_RUN = 1 << 16;
     /** Bytes of the whole table. */
     public static final int TABLE_SIZE = PERIOD + MAX_RUN;
     /** What {@link #mismatch} answers when all bytes are right. */

@@ -47,6 +47,11 @@ final class EventHeap {
         }
     }
 
+    /** As {@link #pop} and then {@link #push} of the same payload at a later time, at the price of one of them. */
+    void postponeFirst(long atPs) {
+        siftDown(atPs, sequence++ << PAYLOAD_BITS | order[0] & PAYLOAD_MASK);
+    }
+
     private void siftUp(int start, long at, long ord) {
         int child = start;
         while (child > 0) {

@@ -1,24 +1,27 @@
 package softnic.sched;
 
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Arrays;
 
 /**
  * The virtual world: one thread, one event queue, time that passes only by being charged.
  *
  * <pre>
- *   event queue (time, sequence) --> DISPATCH processor  run its first ready agent for one slice
- *                                --> ACTION              a settled action, on the processor that settled it
+ *   event queue (time, sequence) --> DISPATCH processor  what its last slice settled at its end, then
+ *                                                        its first ready agent for one slice
+ *                                --> ACTION              what was settled amid a slice, on its processor
  *                                --> TIMER               an agent's deadline
  * </pre>
  *
  * <p>A processor runs one slice at a time; what a slice or an action charges keeps it busy. An action
- * settled in a slice runs before the processor's next slice, at the time paid for when it was settled.
+ * settled in a slice runs before the processor's next slice, at the time paid for when it was settled. Most
+ * are settled last in a slice, so they cost no event of their own.
  */
 public final class VirtualTimeRunner implements Runner, Cpu {
 
     private static final long PICOS_PER_NANO = 1000;
     private static final int MAX_ACTIONS = 4096;
+    private static final int MAX_SETTLED = 64;
+    private static final long NEVER = Long.MAX_VALUE;
     private static final int STUCK_SLICES = 1_000_000;
 
     // payload of an event: kind in the high bits, number of processor, action slot or agent below
@@ -30,8 +33,8 @@ public final class VirtualTimeRunner implements Runner, Cpu {
 
     private final CostTable prices;
     private final EventHeap events = new EventHeap();
-    private final List<Processor> processors = new ArrayList<>();
-    private final List<Slot> slots = new ArrayList<>();
+    private Processor[] processors = {};
+    private Slot[] slots = {};
 
     private final Runnable[] actions = new Runnable[MAX_ACTIONS];
     private final Processor[] actionProcessor = new Processor[MAX_ACTIONS];
@@ -58,14 +61,17 @@ public final class VirtualTimeRunner implements Runner, Cpu {
 
     @Override
     public int addProcessor(String name, String thread, Cost wake, Cost wakeLatency) {
-        processors.add(new Processor(processors.size(), name, wake, wakeLatency));
-        return processors.size() - 1;
+        int index = processors.length;
+        processors = Arrays.copyOf(processors, index + 1);
+        processors[index] = new Processor(index, name, wake, wakeLatency);
+        return index;
     }
 
     @Override
     public void add(int processor, Agent agent, WaitQueue waitQueue) {
-        Slot slot = new Slot(slots.size(), processors.get(processor), agent);
-        slots.add(slot);
+        Slot slot = new Slot(slots.length, processors[processor], agent);
+        slots = Arrays.copyOf(slots, slots.length + 1);
+        slots[slot.index] = slot;
         slot.processor.add(slot);
         waitQueue.bind(slot);
         slot.wake();
@@ -91,14 +97,37 @@ public final class VirtualTimeRunner implements Runner, Cpu {
 
     @Override
     public void settle(Runnable action) {
+        if (current == outside) {
+            pushAction(outside, action, nowPs);
+        } else {
+            current.settle(action, nowPs);
+        }
+    }
+
+    /** Makes an event of what {@code processor} settled before {@code endPs}; the rest waits for its dispatch. */
+    private void pushSettled(Processor processor, long endPs) {
+        int kept = 0;
+        for (int i = 0; i < processor.settledCount; i++) {
+            Runnable action = processor.settled[i];
+            long atPs = processor.settledAtPs[i];
+            if (atPs == endPs) {
+                processor.settled[kept++] = action;
+            } else {
+                pushAction(processor, action, atPs);
+            }
+        }
+        processor.settledCount = kept;
+    }
+
+    private void pushAction(Processor processor, Runnable action, long atPs) {
         if (freeActionCount == 0) {
             throw new IllegalStateException("sched: more than " + MAX_ACTIONS
                     + " settled actions wait at " + nowNs() + " ns");
         }
         int slot = freeActions[--freeActionCount];
         actions[slot] = action;
-        actionProcessor[slot] = current;
-        events.push(nowPs, KIND_ACTION << KIND_SHIFT | slot);
+        actionProcessor[slot] = processor;
+        events.push(atPs, KIND_ACTION << KIND_SHIFT | slot);
     }
 
     /** Runs until virtual time {@code untilNs}; events at that very time wait for the next call. */
@@ -125,7 +154,7 @@ public final class VirtualTimeRunner implements Runner, Cpu {
     /** Busy time of a processor, in nanoseconds: the sum of all its charges. */
     public long busyNs(int processor) {
         long sum = 0;
-        for (long spent : processors.get(processor).spentPs) {
+        for (long spent : processors[processor].spentPs) {
             sum += spent;
         }
         return sum / PICOS_PER_NANO;
@@ -133,7 +162,7 @@ public final class VirtualTimeRunner implements Runner, Cpu {
 
     /** What a processor has spent on one cost, in nanoseconds. */
     public long spentNs(int processor, Cost cost) {
-        return processors.get(processor).spentPs[cost.ordinal()] / PICOS_PER_NANO;
+        return processors[processor].spentPs[cost.ordinal()] / PICOS_PER_NANO;
     }
 
     /** Events handled so far: dispatches, actions and timers. */
@@ -144,15 +173,24 @@ public final class VirtualTimeRunner implements Runner, Cpu {
     private void step() {
         long atPs = events.firstTimePs();
         int payload = events.firstPayload();
-        events.pop();
         handled++;
         slicesAtThisTime = atPs > nowPs ? 0 : slicesAtThisTime + 1;
         nowPs = atPs;
         int index = payload & INDEX_MASK;
-        switch (payload >>> KIND_SHIFT) {
-            case KIND_DISPATCH -> dispatch(processors.get(index));
-            case KIND_ACTION -> act(index);
-            default -> slots.get(index).timerFired(atPs);
+        if (payload >>> KIND_SHIFT == KIND_DISPATCH) {
+            long againPs = dispatch(processors[index]);     // while this event is still the first
+            if (againPs != NEVER) {
+                events.postponeFirst(againPs);
+            } else {
+                events.pop();
+            }
+            return;
+        }
+        events.pop();
+        if (payload >>> KIND_SHIFT == KIND_ACTION) {
+            act(index);
+        } else {
+            slots[index].timerFired(atPs);
         }
     }
 
@@ -162,22 +200,49 @@ public final class VirtualTimeRunner implements Runner, Cpu {
         actions[slot] = null;
         freeActions[freeActionCount++] = slot;
         long atPs = nowPs;
+        int waiting = processor.settledCount;       // for the end of the slice amid which this one runs
         current = processor;
         action.run();
         current = outside;
+        for (int i = waiting; i < processor.settledCount; i++) {
+            pushAction(processor, processor.settled[i], processor.settledAtPs[i]);
+        }
+        processor.settledCount = waiting;
         processor.busyUntilPs = Math.max(processor.busyUntilPs, atPs) + (nowPs - atPs);
         nowPs = atPs;
     }
 
-    private void dispatch(Processor processor) {
+    /** Runs what the last slice settled at its end, one after the other; what they charge comes behind it. */
+    private void actAtEnd(Processor processor) {
+        long startPs = nowPs;
+        Runnable[] due = processor.takeSettled();
+        int count = processor.settledCount;
+        processor.settledCount = 0;
+        current = processor;
+        for (int i = 0; i < count; i++) {
+            due[i].run();
+        }
+        current = outside;
+        processor.busyUntilPs = nowPs;
+        pushSettled(processor, nowPs);
+        nowPs = startPs;
+    }
+
+    /** @return when the processor wants to be dispatched again, or {@link #NEVER}: it is idle */
+    private long dispatch(Processor processor) {
         if (processor.busyUntilPs > nowPs) {
-            events.push(processor.busyUntilPs, processor.index);
-            return;
+            return processor.busyUntilPs;
+        }
+        if (processor.settledCount > 0) {
+            actAtEnd(processor);
+            if (processor.busyUntilPs > nowPs || processor.settledCount > 0) {
+                return processor.busyUntilPs;
+            }
         }
         Slot slot = processor.firstReady();
         if (slot == null) {
             processor.idle = true;
-            return;
+            return NEVER;
         }
         if (slicesAtThisTime > STUCK_SLICES) {
             throw new IllegalStateException("sched: agent " + slot.agent.roleName() + " has run "
@@ -199,8 +264,13 @@ public final class VirtualTimeRunner implements Runner, Cpu {
             slot.armTimer(slot.agent.nextDeadlineNs());
         }
         current = outside;
+        pushSettled(processor, endPs);
         nowPs = startPs;
-        events.push(endPs, processor.index);
+        if (endPs == startPs && processor.settledCount == 0 && processor.firstReady() == null) {
+            processor.idle = true;          // nothing done, nothing paid: no need to look again
+            return NEVER;
+        }
+        return endPs;
     }
 
     /** One CPU and its account. */
@@ -216,6 +286,12 @@ public final class VirtualTimeRunner implements Runner, Cpu {
         boolean idle = true;
         boolean waking;
 
+        // what the slice that runs, or ran last, has settled
+        Runnable[] settled = new Runnable[MAX_SETTLED];
+        private Runnable[] due = new Runnable[MAX_SETTLED];
+        final long[] settledAtPs = new long[MAX_SETTLED];
+        int settledCount;
+
         Processor(int index, String name, Cost wake, Cost wakeLatency) {
             this.index = index;
             this.name = name;
@@ -223,10 +299,26 @@ public final class VirtualTimeRunner implements Runner, Cpu {
             this.wakeLatency = wakeLatency;
         }
 
+        void settle(Runnable action, long atPs) {
+            if (settledCount == MAX_SETTLED) {
+                throw new IllegalStateException("sched: a slice on " + name + " settled more than " + MAX_SETTLED
+                        + " actions");
+            }
+            settled[settledCount] = action;
+            settledAtPs[settledCount++] = atPs;
+        }
+
+        /** The settled actions, in an array that settling does not touch until the next take. */
+        Runnable[] takeSettled() {
+            Runnable[] taken = settled;
+            settled = due;
+            due = taken;
+            return taken;
+        }
+
         void add(Slot slot) {
-            Slot[] more = java.util.Arrays.copyOf(slots, slots.length + 1);
-            more[slots.length] = slot;
-            slots = more;
+            slots = Arrays.copyOf(slots, slots.length + 1);
+            slots[slots.length - 1] = slot;
         }
 
         Slot firstReady() {
