@@ -53,7 +53,7 @@ public final class BenchMain {
         "-Dchronicle.analytics.disable=true",
         "-Dchronicle.announcer.disable=true"};
 
-    /** With --quick a method that is to be compiled waits for it: on a busy machine it would wait far longer without. */
+    /** With --quick, code waits until it is compiled: on a busy machine nothing would be warm in time without. */
     private static final String FOREGROUND = "-XX:-BackgroundCompilation";
 
     private BenchMain() {
