@@ -1,6 +1,6 @@
 package softnic.wire;
 
-import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import softnic.net.EthHeader;
 import softnic.sched.Agent;
 import softnic.sched.Cost;
@@ -12,7 +12,8 @@ import softnic.trace.Trace;
  * them into the other side's packet memory after the propagation delay.
  *
  * <p>On the wire a frame is padded to 60 bytes and carries preamble, gap and FCS (IEEE 802.3 clauses 3 and
- * 4.4); they cost time, the FCS itself is not stored.
+ * 4.4); they cost time, the FCS itself is not stored. The bytes stay where the sender put them: the two slots
+ * change memory.
  */
 public final class Mac implements Agent {
 
@@ -52,10 +53,10 @@ public final class Mac implements Agent {
         FrameSlot slot = from.peek();
         FrameSlot there = to.claim();
         int len = Math.max(slot.len(), EthHeader.ETH_ZLEN);
-        MemorySegment.copy(slot.memory(), slot.offset(), there.memory(), there.offset(), slot.len());
         for (int i = slot.len(); i < len; i++) {
-            there.memory().set(java.lang.foreign.ValueLayout.JAVA_BYTE, there.offset() + i, (byte) 0);
+            slot.memory().set(ValueLayout.JAVA_BYTE, slot.offset() + i, (byte) 0);
         }
+        there.swapMemory(slot);
         there.len(len);
         there.arrivalNs(cpu.nowNs() + cpu.delayNs(Cost.WIRE_DELAY));
         frames++;

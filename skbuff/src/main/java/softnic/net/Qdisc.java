@@ -30,10 +30,7 @@ public final class Qdisc {
 
     private final NetCore core;
     private final NetDevice dev;
-    private final SkBuff[] queue;
-    private final int limit;
-    private volatile long head;         // free-running, written by who holds RUNNING
-    private volatile long tail;         // free-running, written by who enqueues
+    private final SkbQueue queue;       // filled by who enqueues, emptied by who holds RUNNING
     private volatile boolean running;
     private volatile boolean missed;
     private SkBuff requeued;            // what the driver did not take; owned by who holds RUNNING
@@ -45,19 +42,16 @@ public final class Qdisc {
     public Qdisc(NetCore core, NetDevice dev, int limit) {
         this.core = core;
         this.dev = dev;
-        this.limit = limit;
-        this.queue = new SkBuff[Integer.highestOneBit(Math.max(1, limit - 1)) * 2];
+        this.queue = new SkbQueue(limit);
     }
 
     /** Takes one packet and sends what can be sent ({@code __dev_xmit_skb}). */
     int xmit(SkBuff skb) {
-        if (tail - head >= limit) {
+        if (!queue.add(skb)) {
             drops++;
             skb.kfree();
             return NET_XMIT_DROP;
         }
-        queue[(int) tail & queue.length - 1] = skb;
-        tail = tail + 1;
         run();
         return NET_XMIT_SUCCESS;
     }
@@ -68,7 +62,9 @@ public final class Qdisc {
             if (!begin()) {
                 return;
             }
-            missed = false;
+            if (missed) {
+                missed = false;             // volatile: before the queue is looked at
+            }
             while (restart()) {
                 // one packet a turn
             }
@@ -89,9 +85,10 @@ public final class Qdisc {
         if (dev.isQueueStopped()) {
             return false;
         }
-        SkBuff skb = requeued != null ? requeued : dequeue();
-        requeued = null;
-        hasRequeued = false;
+        SkBuff skb = takeRequeued();
+        if (skb == null) {
+            skb = queue.poll();
+        }
         if (skb == null) {
             return false;
         }
@@ -105,20 +102,18 @@ public final class Qdisc {
         return true;
     }
 
-    private SkBuff dequeue() {
-        if (head == tail) {
-            return null;
+    private SkBuff takeRequeued() {
+        SkBuff skb = requeued;
+        if (skb != null) {
+            requeued = null;
+            hasRequeued = false;
         }
-        int slot = (int) head & queue.length - 1;
-        SkBuff skb = queue[slot];
-        queue[slot] = null;
-        head = head + 1;
         return skb;
     }
 
     /** Packets that wait. */
     public int backlog() {
-        return (int) (tail - head) + (hasRequeued ? 1 : 0);
+        return queue.size() + (hasRequeued ? 1 : 0);
     }
 
     public long drops() {
