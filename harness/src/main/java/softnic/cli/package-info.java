@@ -5,8 +5,8 @@
  *   softnic table --> TableCommand --> Runs.run, once a row --> TableReport --+
  *   softnic run ----> RunCommand ----> Runs.run ------------> RunReport ------+--> standard output
  *   softnic trace --> TraceCommand --> OneFrame.run --------> CallGraph ------+
- *                                          |
- *                                          +--> Faults --> standard error, exit status
+ *
+ *   RunResults of table and run --> Faults --> standard error, exit status 1
  * </pre>
  *
  * <p>{@code softnic bench} does not come here: the launcher starts the module bench. Exit status: 0 done, 1 the run
