@@ -35,7 +35,6 @@ public final class NetperfAgent implements Agent {
 
     private Step step = Step.OFF;
     private Step afterPush = Step.RELEASE;
-    private boolean copied;
     private boolean willSleep;
     private boolean writeSpace;
     private int nonagle;
@@ -57,7 +56,6 @@ public final class NetperfAgent implements Agent {
     @Override
     public int doWork() {
         driver.poisonReturned();
-        copied = false;
         int workCount = takeStep();
         while (workCount == AGAIN) {
             workCount = takeStep();
@@ -115,12 +113,8 @@ public final class NetperfAgent implements Agent {
         return AGAIN;
     }
 
-    /** One turn of tcp_sendmsg's loop, at most one a slice, and what is to be pushed after it. */
+    /** One turn of tcp_sendmsg's loop, and what is to be pushed after it. */
     private int copy() {
-        if (copied) {
-            return 1;
-        }
-        copied = true;
         int bytes = tcp.append(left, left == messageBytes);
         if (bytes == GuestTcp.NO_MEMORY) {
             if (left < messageBytes) {
@@ -140,7 +134,7 @@ public final class NetperfAgent implements Agent {
         } else if (tcp.isTailFull()) {
             pushFullSegment();
         }
-        return AGAIN;
+        return 1;
     }
 
     private void pushFullSegment() {

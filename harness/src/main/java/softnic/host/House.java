@@ -173,7 +173,7 @@ final class House implements AutoCloseable {
         return far.counters().value(RemoteHostCounter.BYTES_VERIFIED);
     }
 
-    /** Packets that vhost has handed to macvtap. */
+    /** Packets that the guest has put into its TX ring. */
     long packets() {
         return guest.packetsPosted();
     }

@@ -8,7 +8,7 @@ import java.util.Map;
  *
  * @param elapsedNs time on the world's clock while netperf sent
  * @param bytesVerified payload bytes the far end received and found right in that time
- * @param packets packets that vhost sent in that time
+ * @param packets packets that the guest put into its TX ring in that time
  * @param ioExits kicks of the guest in that time
  * @param guestBusyNs CPU time of the vCPU threads in that time
  * @param vhostBusyNs CPU time of the vhost worker in that time
