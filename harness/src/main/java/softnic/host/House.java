@@ -56,7 +56,8 @@ final class House implements AutoCloseable {
     private final int vcpu1;
     private final int skbsAtRest;
 
-    House(Scenario scenario, Runner runner, Trace trace, Llc llc, PriceFile prices) {
+    /** @param observer sees each frame on the wire to the far end, or null */
+    House(Scenario scenario, Runner runner, Trace trace, Llc llc, PriceFile prices, FrameObserver observer) {
         this.scenario = scenario;
         this.trace = trace;
         Cpu cpu = runner.cpu();
@@ -74,7 +75,8 @@ final class House implements AutoCloseable {
                 new HostKernel.Options(scenario.zerocopy(), edition.eventIdx(), hdrLen,
                         (int) prices.parameter("host_sndbuf"), false, scenario.pendingStart(), scenario.monitored()));
         WaitQueue farWait = new WaitQueue();
-        port = new Port(edition, runner, trace, kernel.netCore(), prices.parameter("itr"), farWait);
+        port = new Port(edition, runner, trace, kernel.netCore(), prices.parameter("itr"), farWait,
+                observer);
         kernel.attach(port.adapter().device(), flow.guestMac());
         far = new RemoteHost(cpu, port.farRx(), port.farTx(),
                 RemoteHostOptions.DEFAULT.withWindowBytes((int) prices.parameter("tcp_window")).withFlow(flow), violations);
