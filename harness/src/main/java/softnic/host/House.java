@@ -64,6 +64,7 @@ final class House implements AutoCloseable {
         Edition edition = scenario.edition();
         int hdrLen = edition.eventIdx() ? VirtioNetHdr.SIZE_MRG_RXBUF : VirtioNetHdr.SIZE;
         TcpFlow flow = flow(scenario.seed());
+        trace.mix(flow.guestPort());            // what the seed chose is part of the run, though no event shows it
         GuestOptions guestOptions = GuestOptions.DEFAULT.withMessageBytes(scenario.messageBytes())
                 .withSndbufBytes((int) prices.parameter("tcp_sndbuf")).withIndirect(scenario.indirect())
                 .withVnetHdrLen(hdrLen).withPoison(scenario.monitored()).withFlow(flow);
