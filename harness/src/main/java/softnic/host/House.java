@@ -21,6 +21,8 @@ import softnic.sched.WaitQueue;
 import softnic.trace.Counters;
 import softnic.trace.Trace;
 import softnic.trace.Violations;
+import softnic.vhost.VhostNet;
+import softnic.vhost.VhostVirtqueue;
 import softnic.virtio.VirtioNetHdr;
 import softnic.virtio.Vring;
 import softnic.wire.RemoteHost;
@@ -96,7 +98,7 @@ final class House implements AutoCloseable {
         kernel.start();
     }
 
-    private static void setVring(softnic.vhost.VhostVirtqueue vq, int num, long gpa) {
+    private static void setVring(VhostVirtqueue vq, int num, long gpa) {
         int err = vq.setVring(num, gpa, gpa + (long) num * Vring.DESC_SIZE,
                 gpa + Vring.legacyUsedOffset(num, GuestRam.VIRTIO_PCI_VRING_ALIGN));
         if (err != 0) {
@@ -120,10 +122,17 @@ final class House implements AutoCloseable {
         guest.stopSending();
     }
 
-    /** True when all that was written is verified and acknowledged and the network holds no guest page. */
+    /**
+     * True when all that was written is verified and acknowledged, the worker has taken all that was posted (a
+     * handshake is never acknowledged), and the network holds no guest page and no packet of either direction.
+     * Any thread: asked again until true.
+     */
     boolean isDrained() {
-        return guest.isDrained() && kernel.vhost().callbacks() == kernel.vhost().zerocopySends()
-                && kernel.tap().wmemAlloc() == 0;
+        VhostNet vhost = kernel.vhost();
+        return guest.isDrained()
+                && vhost.tx().counters().value(VhostVirtqueue.Count.HEADS) == guest.packetsPosted()
+                && vhost.callbacks() == vhost.zerocopySends()
+                && kernel.tap().wmemAlloc() == 0 && kernel.skbs().inUse() == skbsAtRest;
     }
 
     /** The backend goes, when all is quiet: what finished and was not reported goes back to the guest. */

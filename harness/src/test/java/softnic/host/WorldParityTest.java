@@ -84,6 +84,18 @@ class WorldParityTest {
         assertThat(live.count("macvtap", scenario.zerocopy() ? "tx_zerocopy" : "tx_copied")).isPositive();
     }
 
+    /** However short a live run is, it waits for what it has begun: a handshake that is under way, too. */
+    @Test
+    void theShortestLiveRunsAreSoundToo() {
+        for (int i = 0; i < 40; i++) {
+            Scenario scenario = Scenario.DEFAULT.withWorld(Scenario.World.LIVE).withMonitored(true)
+                    .withEdition(i % 2 == 0 ? Edition.V8 : Edition.V6_1).withZerocopy(i % 4 < 2)
+                    .withDurationNs(1 + i * 100_000L);
+            RunResult run = Runs.run(scenario, PRICES);
+            assertThat(run.isSound()).as("%s: %s %s", scenario, run.violations(), run.conservation()).isTrue();
+        }
+    }
+
     /** An interrupted run leaves no thread behind that could touch memory which is gone. */
     @Test
     void anInterruptedLiveRunStopsItsThreads() {
