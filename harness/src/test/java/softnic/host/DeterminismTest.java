@@ -74,7 +74,7 @@ class DeterminismTest {
         assertThat(watched.fingerprint()).isEqualTo(plain.fingerprint());
     }
 
-    /** But not {@code indirect} as long as the ring has room: then every function runs as before, when it did before. */
+    /** Not {@code indirect}, as long as the ring has room: then every function runs as before, when it did before. */
     @Test
     void anotherSeedEditionSizeModeOrDurationHasAnotherFingerprint() {
         Scenario base = Scenario.DEFAULT.withDurationNs(SHORT_NS).withMessageBytes(1000);
