@@ -1,10 +1,13 @@
 package softnic.cli;
 
 import java.io.PrintWriter;
+import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 import softnic.model.PriceFile;
 
 /** The command {@code ./softnic}. */
@@ -32,6 +35,8 @@ public final class Main implements Runnable {
     /** The command line, or a file it names, cannot be used. */
     static final int EX_USAGE = 2;
 
+    private static final int HELP_COLUMNS = 100;
+
     @Spec
     private CommandSpec spec;
 
@@ -46,10 +51,13 @@ public final class Main implements Runnable {
                 .setOut(out)
                 .setErr(err)
                 .setCaseInsensitiveEnumValuesAllowed(true)
+                .setExpandAtFiles(false)
+                .setUsageHelpWidth(HELP_COLUMNS)
                 .setParameterExceptionHandler((e, rest) -> usage(e, err))
-                .setExecutionExceptionHandler((e, where, parsed) -> fault(e, err));
+                .setExecutionExceptionHandler((e, where, parsed) -> fault(e, where, err));
         Units.register(line);
-        int status = line.execute(args);
+        line.getSubcommands().values().forEach(sub -> sub.getCommandSpec().versionProvider(new Version()));
+        int status = execute(line, err, args);
         out.flush();
         if (out.checkError()) {
             err.println("softnic: cannot write to standard output");
@@ -58,21 +66,69 @@ public final class Main implements Runnable {
         return status;
     }
 
+    private static int execute(CommandLine line, PrintWriter err, String[] args) {
+        try {
+            return line.execute(args);
+        } catch (OutOfMemoryError e) {
+            err.println("softnic: out of memory (" + e.getMessage() + "); give Java more with SOFTNIC_JAVA_OPTS=-Xmx2g");
+        } catch (Error e) {                 // an assertion, a class that is missing
+            err.println(internal(e));
+        }
+        return EX_FAULT;
+    }
+
     @Override
     public void run() {
         spec.commandLine().usage(spec.commandLine().getOut());
     }
 
-    private static int usage(CommandLine.ParameterException e, PrintWriter err) {
-        String first = e.getMessage().lines().findFirst().orElse("bad usage");
-        err.println("softnic: " + first + "; see " + e.getCommandLine().getCommandSpec().qualifiedName() + " --help");
+    /** One line: what is wrong, what was expected and found, and where to read on. */
+    private static int usage(ParameterException e, PrintWriter err) {
+        CommandSpec command = e.getCommandLine().getCommandSpec();
+        err.println("softnic: " + what(e, command) + "; see " + command.qualifiedName() + " --help");
         return EX_USAGE;
     }
 
-    private static int fault(Exception e, PrintWriter err) {
-        boolean user = e instanceof IllegalArgumentException || e instanceof PriceFile.Fault;
-        err.println("softnic: " + e.getMessage());
-        return user ? EX_USAGE : EX_FAULT;
+    private static String what(ParameterException e, CommandSpec command) {
+        if (e instanceof UnmatchedArgumentException unmatched && !unmatched.getUnmatched().isEmpty()) {
+            String got = '"' + oneLine(unmatched.getUnmatched().getFirst()) + '"';
+            if (unmatched.isUnknownOption()) {
+                return "unknown option " + got;
+            }
+            return command.subcommands().isEmpty() ? command.name() + " takes options only, got " + got
+                    : "unknown command " + got + ", expected one of " + String.join(", ", command.subcommands().keySet());
+        }
+        // picocli's first line is the fault, the others suggest options
+        String message = e.getMessage() == null ? "" : e.getMessage().lines().findFirst().orElse("");
+        return message.isBlank() ? "bad usage" : Character.toLowerCase(message.charAt(0)) + message.substring(1);
+    }
+
+    private static int fault(Exception e, CommandLine where, PrintWriter err) {
+        switch (e) {
+            case PriceFile.Fault fault -> err.println("softnic: " + oneLine(fault.getMessage()));
+            case IllegalArgumentException wrong when wrong.getMessage() != null -> err.println("softnic: "
+                    + oneLine(wrong.getMessage()) + "; see " + where.getCommandSpec().qualifiedName() + " --help");
+            case IllegalStateException broken when broken.getMessage() != null -> {
+                err.println("softnic: " + oneLine(broken.getMessage()));
+                return EX_FAULT;
+            }
+            default -> {
+                err.println(internal(e));
+                return EX_FAULT;
+            }
+        }
+        return EX_USAGE;
+    }
+
+    /** What cannot happen, in one line that says where it did. */
+    private static String internal(Throwable e) {
+        StackTraceElement[] frames = e.getStackTrace();
+        return "softnic: internal fault: " + oneLine(e.toString()) + (frames.length == 0 ? "" : " at " + frames[0])
+                + "; this is a bug, please report it with the command line";
+    }
+
+    private static String oneLine(String text) {
+        return text.lines().collect(Collectors.joining(" "));
     }
 
     /** Name and version, from the jar's manifest. */

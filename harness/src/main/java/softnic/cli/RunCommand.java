@@ -62,7 +62,7 @@ final class RunCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         Scenario scenario = Scenario.DEFAULT.withEdition(edition).withWorld(world).withSeed(seed)
-                .withMessageBytes(size.bytes()).withZerocopy(!copy).withIndirect(!noIndirect)
+                .withMessageBytes(Units.messageBytes(spec, "--size", size)).withZerocopy(!copy).withIndirect(!noIndirect)
                 .withMonitored(monitors).withDurationNs(duration.ns());
         RunResult result;
         try (Progress progress = new Progress("run", 1)) {

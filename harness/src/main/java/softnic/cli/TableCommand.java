@@ -1,12 +1,15 @@
 package softnic.cli;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 import softnic.Edition;
 import softnic.host.RunResult;
@@ -56,6 +59,7 @@ final class TableCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        checkSizes();
         PriceFile prices = PriceFile.preset(PriceFile.DEFAULT);
         List<RunResult> results = runAll(prices);
         TableReport report = report(prices, results);
@@ -66,6 +70,20 @@ final class TableCommand implements Callable<Integer> {
             case MD -> report.toMarkdown();
         });
         return Faults.report(results, spec.commandLine().getErr());
+    }
+
+    private void checkSizes() {
+        if (sizes.isEmpty()) {
+            throw new ParameterException(spec.commandLine(),
+                    "invalid value for option '--sizes': expected sizes such as 4K,64K, got none");
+        }
+        Set<Integer> seen = new HashSet<>();
+        for (Units.Size size : sizes) {
+            if (!seen.add(Units.messageBytes(spec, "--sizes", size))) {
+                throw new ParameterException(spec.commandLine(),
+                        "invalid value for option '--sizes': expected each size once, got " + size + " twice");
+            }
+        }
     }
 
     /** Longest packets first: by the time the many small ones come, the code has been compiled. */

@@ -52,7 +52,8 @@ final class TraceCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        OneFrame.Options options = new OneFrame.Options(frame.bytes(), edition, lower, sniffer, !noSg, !copy);
+        int bytes = Units.within(spec, "--frame", frame, OneFrame.MIN_FRAME, OneFrame.MAX_FRAME);
+        OneFrame.Options options = new OneFrame.Options(bytes, edition, lower, sniffer, !noSg, !copy);
         Trace trace = OneFrame.run(options, PriceFile.preset(PriceFile.DEFAULT).table());
         CallGraph graph = CallGraph.of(trace);
         spec.commandLine().getOut().print(format == Format.GRAPH ? graph.toGraph() : graph.toFtrace());

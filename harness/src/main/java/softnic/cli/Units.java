@@ -1,11 +1,17 @@
 package softnic.cli;
 
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.TypeConversionException;
 import softnic.Edition;
+import softnic.host.OneFrame;
+import softnic.host.Scenario;
 
 /** Sizes and times as people write them: {@code 64K}, {@code 30us}. */
 final class Units {
@@ -32,6 +38,12 @@ final class Units {
         line.registerConverter(Size.class, Units::size);
         line.registerConverter(Time.class, Units::time);
         line.registerConverter(Edition.class, Units::edition);
+        line.registerConverter(long.class, Units::wholeNumber);
+        oneOf(line, Scenario.World.class);
+        oneOf(line, OneFrame.Lower.class);
+        oneOf(line, RunCommand.Format.class);
+        oneOf(line, TableCommand.Format.class);
+        oneOf(line, TraceCommand.Format.class);
     }
 
     static Size size(String text) {
@@ -42,10 +54,18 @@ final class Units {
             case "M", "MB", "MIB" -> 1024 * 1024;
             default -> 0;
         };
-        if (unit == 0 || Double.parseDouble(m.group(1)) * unit > Integer.MAX_VALUE) {
-            throw new TypeConversionException("expected a size such as 256, 4K or 1M, got \"" + text + "\"");
+        if (unit == 0) {
+            throw new TypeConversionException("expected a size such as 256, 4K or 1M, got " + quoted(text));
         }
-        return new Size((int) (Double.parseDouble(m.group(1)) * unit));
+        double bytes = Double.parseDouble(m.group(1)) * unit;
+        if (bytes > Integer.MAX_VALUE) {
+            throw new TypeConversionException("expected a size such as 256, 4K or 1M, got " + quoted(text)
+                    + ", which is 2 GiB or more");
+        }
+        if (bytes != Math.rint(bytes)) {
+            throw new TypeConversionException("expected a whole number of bytes, got " + quoted(text));
+        }
+        return new Size((int) bytes);
     }
 
     static Time time(String text) {
@@ -57,10 +77,55 @@ final class Units {
             case "s" -> 1e9;
             default -> 0;
         };
-        if (unit == 0 || Double.parseDouble(m.group(1)) <= 0) {
-            throw new TypeConversionException("expected a time such as 100ms or 1s, got \"" + text + "\"");
+        double ns = unit == 0 ? 0 : Double.parseDouble(m.group(1)) * unit;
+        if (unit == 0) {
+            throw new TypeConversionException("expected a time such as 100ms or 1s, got " + quoted(text));
         }
-        return new Time((long) (Double.parseDouble(m.group(1)) * unit));
+        if (ns < 1 || ns > Scenario.MAX_DURATION_NS) {
+            throw new TypeConversionException("expected a time from 1ns to " + Scenario.MAX_DURATION_NS / 1_000_000_000
+                    + "s, got " + quoted(text));
+        }
+        return new Time((long) ns);
+    }
+
+    /** A message size for {@code option}, checked. */
+    static int messageBytes(CommandSpec spec, String option, Size size) {
+        return within(spec, option, size, 1, Scenario.MAX_MESSAGE_BYTES);
+    }
+
+    /** The size's bytes, if they are in the range that {@code option} takes. */
+    static int within(CommandSpec spec, String option, Size size, int min, int max) {
+        if (size.bytes() < min || size.bytes() > max) {
+            throw new ParameterException(spec.commandLine(), "invalid value for option '" + option + "': expected "
+                    + min + ".." + max + " bytes, got " + size.bytes());
+        }
+        return size.bytes();
+    }
+
+    private static long wholeNumber(String text) {
+        try {
+            return Long.parseLong(text.trim());
+        } catch (NumberFormatException e) {
+            throw new TypeConversionException("expected a whole number of at most 63 bits such as 1 or 42, got "
+                    + quoted(text));
+        }
+    }
+
+    private static <E extends Enum<E>> void oneOf(CommandLine line, Class<E> type) {
+        line.registerConverter(type, text -> {
+            for (E value : type.getEnumConstants()) {
+                if (value.name().equalsIgnoreCase(text.trim())) {
+                    return value;
+                }
+            }
+            throw new TypeConversionException("expected one of " + Arrays.stream(type.getEnumConstants())
+                    .map(value -> value.name().toLowerCase(Locale.ROOT)).collect(Collectors.joining(", "))
+                    + ", got " + quoted(text));
+        });
+    }
+
+    private static String quoted(String text) {
+        return '"' + text + '"';
     }
 
     static Edition edition(String text) {
@@ -70,6 +135,6 @@ final class Units {
             }
         }
         throw new TypeConversionException("expected one of "
-                + String.join(", ", Edition.ALL.stream().map(Edition::name).toList()) + ", got \"" + text + "\"");
+                + String.join(", ", Edition.ALL.stream().map(Edition::name).toList()) + ", got " + quoted(text));
     }
 }

@@ -21,6 +21,8 @@ import softnic.sched.WaitQueue;
 import softnic.trace.Counters;
 import softnic.trace.Trace;
 import softnic.trace.Violations;
+import softnic.vhost.VhostNet;
+import softnic.vhost.VhostVirtqueue;
 import softnic.virtio.VirtioNetHdr;
 import softnic.virtio.Vring;
 import softnic.wire.RemoteHost;
@@ -56,13 +58,15 @@ final class House implements AutoCloseable {
     private final int vcpu1;
     private final int skbsAtRest;
 
-    House(Scenario scenario, Runner runner, Trace trace, Llc llc, PriceFile prices) {
+    /** @param observer sees each frame on the wire to the far end, or null */
+    House(Scenario scenario, Runner runner, Trace trace, Llc llc, PriceFile prices, FrameObserver observer) {
         this.scenario = scenario;
         this.trace = trace;
         Cpu cpu = runner.cpu();
         Edition edition = scenario.edition();
         int hdrLen = edition.eventIdx() ? VirtioNetHdr.SIZE_MRG_RXBUF : VirtioNetHdr.SIZE;
         TcpFlow flow = flow(scenario.seed());
+        trace.mix(flow.guestPort());            // what the seed chose is part of the run, though no event shows it
         GuestOptions guestOptions = GuestOptions.DEFAULT.withMessageBytes(scenario.messageBytes())
                 .withSndbufBytes((int) prices.parameter("tcp_sndbuf")).withIndirect(scenario.indirect())
                 .withVnetHdrLen(hdrLen).withPoison(scenario.monitored()).withFlow(flow);
@@ -74,7 +78,8 @@ final class House implements AutoCloseable {
                 new HostKernel.Options(scenario.zerocopy(), edition.eventIdx(), hdrLen,
                         (int) prices.parameter("host_sndbuf"), false, scenario.pendingStart(), scenario.monitored()));
         WaitQueue farWait = new WaitQueue();
-        port = new Port(edition, runner, trace, kernel.netCore(), prices.parameter("itr"), farWait);
+        port = new Port(edition, runner, trace, kernel.netCore(), prices.parameter("itr"), farWait,
+                observer);
         kernel.attach(port.adapter().device(), flow.guestMac());
         far = new RemoteHost(cpu, port.farRx(), port.farTx(),
                 RemoteHostOptions.DEFAULT.withWindowBytes((int) prices.parameter("tcp_window")).withFlow(flow), violations);
@@ -93,7 +98,7 @@ final class House implements AutoCloseable {
         kernel.start();
     }
 
-    private static void setVring(softnic.vhost.VhostVirtqueue vq, int num, long gpa) {
+    private static void setVring(VhostVirtqueue vq, int num, long gpa) {
         int err = vq.setVring(num, gpa, gpa + (long) num * Vring.DESC_SIZE,
                 gpa + Vring.legacyUsedOffset(num, GuestRam.VIRTIO_PCI_VRING_ALIGN));
         if (err != 0) {
@@ -117,10 +122,17 @@ final class House implements AutoCloseable {
         guest.stopSending();
     }
 
-    /** True when all that was written is verified and acknowledged and the network holds no guest page. */
+    /**
+     * True when all that was written is verified and acknowledged, the worker has taken all that was posted (a
+     * handshake is never acknowledged), and the network holds no guest page and no packet of either direction.
+     * Any thread: asked again until true.
+     */
     boolean isDrained() {
-        return guest.isDrained() && kernel.vhost().callbacks() == kernel.vhost().zerocopySends()
-                && kernel.tap().wmemAlloc() == 0;
+        VhostNet vhost = kernel.vhost();
+        return guest.isDrained()
+                && vhost.tx().counters().value(VhostVirtqueue.Count.HEADS) == guest.packetsPosted()
+                && vhost.callbacks() == vhost.zerocopySends()
+                && kernel.tap().wmemAlloc() == 0 && kernel.skbs().inUse() == skbsAtRest;
     }
 
     /** The backend goes, when all is quiet: what finished and was not reported goes back to the guest. */

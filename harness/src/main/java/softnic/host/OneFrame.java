@@ -25,6 +25,8 @@ import softnic.virtio.Vring;
  */
 public final class OneFrame {
 
+    /** The shortest frame: an Ethernet header. */
+    public static final int MIN_FRAME = EthHeader.ETH_HLEN;
     /** The longest frame that is no GSO packet, without FCS. */
     public static final int MAX_PLAIN = 1514;
     /** The longest frame the ring can describe here: 64 KiB. */
@@ -54,8 +56,8 @@ public final class OneFrame {
      */
     public record Options(int frameBytes, Edition edition, Lower lower, boolean sniffer, boolean sg, boolean zerocopy) {
         public Options {
-            if (frameBytes < EthHeader.ETH_HLEN || frameBytes > MAX_FRAME) {
-                throw new IllegalArgumentException("frame must be " + EthHeader.ETH_HLEN + ".." + MAX_FRAME
+            if (frameBytes < MIN_FRAME || frameBytes > MAX_FRAME) {
+                throw new IllegalArgumentException("frame must be " + MIN_FRAME + ".." + MAX_FRAME
                         + " bytes, got " + frameBytes);
             }
         }

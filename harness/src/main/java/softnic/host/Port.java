@@ -27,14 +27,24 @@ final class Port implements AutoCloseable {
     private static final int FAR_FRAMES = 128;      // more than arrive in its moderation interval
 
     private final IxgbeAdapter adapter;
+    private final FrameRing onWire;
     private final FrameRing farRx;
     private final FrameRing farTx;
     private final Mac out;
     private final Mac in;
     private final int softirqProcessor;
 
-    /** @param farWait where the far end waits for frames, and for room to send */
+    /** A port whose cable nobody taps. */
     Port(Edition edition, Runner runner, Trace trace, NetCore core, long itrNs, WaitQueue farWait) {
+        this(edition, runner, trace, core, itrNs, farWait, null);
+    }
+
+    /**
+     * @param farWait where the far end waits for frames, and for room to send
+     * @param observer sees each frame between MAC and far end, or null
+     */
+    Port(Edition edition, Runner runner, Trace trace, NetCore core, long itrNs, WaitQueue farWait,
+            FrameObserver observer) {
         Cpu cpu = runner.cpu();
         IxgbeAdapter.Options d = IxgbeAdapter.Options.DEFAULT;
         IxgbeAdapter.Options options = new IxgbeAdapter.Options(d.txRing(), d.rxRing(), itrNs, d.txBufferFrames(),
@@ -42,15 +52,20 @@ final class Port implements AutoCloseable {
         WaitQueue outWait = new WaitQueue();
         WaitQueue inWait = new WaitQueue();
         adapter = new IxgbeAdapter("eth0", MAC_ADDRESS, options, edition, cpu, trace, core, outWait, inWait);
-        farRx = new FrameRing(FAR_FRAMES, outWait, farWait);
+        WaitQueue tapWait = new WaitQueue();
+        onWire = new FrameRing(FAR_FRAMES, outWait, observer == null ? farWait : tapWait);
+        farRx = observer == null ? onWire : new FrameRing(FAR_FRAMES, tapWait, farWait);
         farTx = new FrameRing(FAR_FRAMES, farWait, inWait);
-        out = new Mac("mac-out", cpu, trace, adapter.toWire(), farRx);
+        out = new Mac("mac-out", cpu, trace, adapter.toWire(), onWire);
         in = new Mac("mac-in", cpu, trace, farTx, adapter.fromWire());
         softirqProcessor = runner.addProcessor("softirq", "softirq", Cost.NONE, Cost.NONE);
         adapter.addTo(runner, silicon(runner, "tx-dma"), silicon(runner, "rx-dma"), silicon(runner, "vector"),
                 softirqProcessor);
         runner.add(silicon(runner, "mac-out"), out, outWait);
         runner.add(silicon(runner, "mac-in"), in, inWait);
+        if (observer != null) {
+            runner.add(silicon(runner, "wire-tap"), new WireTap(onWire, farRx, observer), tapWait);
+        }
     }
 
     /** A piece of hardware: it works beside all others and is nobody's CPU. */
@@ -93,7 +108,10 @@ final class Port implements AutoCloseable {
     @Override
     public void close() {
         adapter.close();
-        farRx.close();
+        if (farRx != onWire) {
+            farRx.close();
+        }
+        onWire.close();
         farTx.close();
     }
 }

@@ -26,19 +26,26 @@ public final class Runs {
 
     /** Runs it, to the end. */
     public static RunResult run(Scenario scenario, PriceFile prices) {
-        return scenario.world() == Scenario.World.VIRTUAL ? virtual(scenario, prices) : live(scenario, prices);
+        return run(scenario, prices, null);
     }
 
-    private static RunResult virtual(Scenario scenario, PriceFile prices) {
+    /** As {@link #run(Scenario, PriceFile)}, with an observer of the wire to the far end, or null. */
+    static RunResult run(Scenario scenario, PriceFile prices, FrameObserver observer) {
+        return scenario.world() == Scenario.World.VIRTUAL ? virtual(scenario, prices, observer)
+                : live(scenario, prices, observer);
+    }
+
+    private static RunResult virtual(Scenario scenario, PriceFile prices, FrameObserver observer) {
         VirtualTimeRunner runner = new VirtualTimeRunner(prices.table());
         Trace trace = new Trace(Trace.Level.FINGERPRINT, runner, scenario.edition().names(), 0);
-        return virtual(scenario, prices, runner, trace);
+        return virtual(scenario, prices, runner, trace, observer);
     }
 
     /** As {@link #run} in the virtual world, with a trace of the caller's. */
-    static RunResult virtual(Scenario scenario, PriceFile prices, VirtualTimeRunner runner, Trace trace) {
+    static RunResult virtual(Scenario scenario, PriceFile prices, VirtualTimeRunner runner, Trace trace,
+            FrameObserver observer) {
         Llc llc = new Llc(prices.parameter("llc_share"));
-        try (House house = new House(scenario, runner, trace, llc, prices)) {
+        try (House house = new House(scenario, runner, trace, llc, prices, observer)) {
             house.start();
             long cpuNs = THREADS.getCurrentThreadCpuTime();
             long allocated = THREADS.getCurrentThreadAllocatedBytes();
@@ -95,33 +102,41 @@ public final class Runs {
         return all;
     }
 
-    private static RunResult live(Scenario scenario, PriceFile prices) {
+    private static RunResult live(Scenario scenario, PriceFile prices, FrameObserver observer) {
         LiveRunner runner = new LiveRunner();
-        try (House house = new House(scenario, runner, Trace.off(), Llc.none(), prices)) {
-            long startNs = runner.nowNs();
-            runner.start();
-            house.start();
-            sleepUntil(runner, startNs + scenario.durationNs());
-            long bytes = house.bytesVerified();
-            long packets = house.packets();
-            long ioExits = house.ioExits();
-            long elapsedNs = runner.nowNs() - startNs;
-            house.stopSending();
-            awaitDrained(runner, house);
-            runner.stop();
-            long ranNs = runner.nowNs() - startNs;
-            house.releaseBackend();
-            Map<String, Integer> processors = house.processors();
-            double share = elapsedNs / (double) ranNs;
-            return new RunResult(scenario, elapsedNs, bytes, packets, ioExits,
-                    (long) (runner.busyNs(processors.get("vcpu0")) * share),
-                    (long) (runner.busyNs(processors.get("vhost")) * share),
-                    (long) (runner.busyNs(processors.get("softirq")) * share), 0, 0, 0, Map.of(), house.counters(),
-                    house.conservation(), house.violations().kept());
+        try (House house = new House(scenario, runner, Trace.off(), Llc.none(), prices, observer)) {
+            try {
+                return live(scenario, runner, house);
+            } finally {
+                runner.stop();          // however it ended: no thread may touch the house's memory after close()
+            }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IllegalStateException("interrupted", e);
         }
+    }
+
+    private static RunResult live(Scenario scenario, LiveRunner runner, House house) throws InterruptedException {
+        long startNs = runner.nowNs();
+        runner.start();
+        house.start();
+        sleepUntil(runner, startNs + scenario.durationNs());
+        long bytes = house.bytesVerified();
+        long packets = house.packets();
+        long ioExits = house.ioExits();
+        long elapsedNs = runner.nowNs() - startNs;
+        house.stopSending();
+        awaitDrained(runner, house);
+        runner.stop();
+        long ranNs = runner.nowNs() - startNs;
+        house.releaseBackend();
+        Map<String, Integer> processors = house.processors();
+        double share = elapsedNs / (double) ranNs;
+        return new RunResult(scenario, elapsedNs, bytes, packets, ioExits,
+                (long) (runner.busyNs(processors.get("vcpu0")) * share),
+                (long) (runner.busyNs(processors.get("vhost")) * share),
+                (long) (runner.busyNs(processors.get("softirq")) * share), 0, 0, 0, Map.of(), house.counters(),
+                house.conservation(), house.violations().kept());
     }
 
     private static void sleepUntil(LiveRunner runner, long untilNs) throws InterruptedException {

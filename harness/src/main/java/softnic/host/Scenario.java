@@ -26,13 +26,18 @@ public record Scenario(Edition edition, World world, int messageBytes, boolean z
     public static final Scenario DEFAULT =
             new Scenario(Edition.V8, World.VIRTUAL, 4096, true, true, 1_000_000_000L, 1, false, 0);
 
+    /** The longest send() of netperf. */
+    public static final int MAX_MESSAGE_BYTES = GuestOptions.MAX_MESSAGE;
+    /** A day. The virtual world counts picoseconds, of which a long holds 106 days. */
+    public static final long MAX_DURATION_NS = 86_400_000_000_000L;
+
     public Scenario {
-        if (messageBytes < 1 || messageBytes > GuestOptions.MAX_MESSAGE) {
-            throw new IllegalArgumentException("message size must be 1.." + GuestOptions.MAX_MESSAGE
+        if (messageBytes < 1 || messageBytes > MAX_MESSAGE_BYTES) {
+            throw new IllegalArgumentException("message size must be 1.." + MAX_MESSAGE_BYTES
                     + " bytes, got " + messageBytes);
         }
-        if (durationNs < 1) {
-            throw new IllegalArgumentException("duration must be positive, got " + durationNs + " ns");
+        if (durationNs < 1 || durationNs > MAX_DURATION_NS) {
+            throw new IllegalArgumentException("duration must be 1.." + MAX_DURATION_NS + " ns, got " + durationNs);
         }
     }
 

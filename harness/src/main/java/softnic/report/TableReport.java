@@ -84,19 +84,21 @@ public record TableReport(String world, String edition, long seed, String durati
         return String.format(Locale.ROOT, "%." + decimals + "f", value);
     }
 
-    /** For a spreadsheet; the names are those of the published table's file. */
+    /** For a spreadsheet: the table's columns under their names, what was published, and what was run. */
     public String toCsv() {
-        StringBuilder text = new StringBuilder("world,edition,seed,fingerprint,message_bytes,zerocopy,bw_mbps,"
-                + "qemu_kvm_cpu_pct,vhost_net_cpu_pct,perftop_irq_per_s,io_exits_per_s,published_bw_mbps,"
-                + "published_qemu_kvm_cpu_pct,published_vhost_net_cpu_pct,published_perftop_irq_per_s\n");
+        StringBuilder text = new StringBuilder("Message");
+        KINDS.forEach(kind -> text.append(',').append(kind.header()));
+        text.append(",io_exits/s");
+        KINDS.forEach(kind -> text.append(",published ").append(kind.header()));
+        text.append(",message_bytes,zerocopy,world,edition,seed,fingerprint\n");
         for (Row row : rows) {
-            text.append(String.join(",", world, edition, Long.toString(seed), fingerprint,
-                    Integer.toString(row.messageBytes()), Boolean.toString(row.zerocopy())));
+            text.append(row.message());
             KINDS.forEach(kind -> text.append(',').append(number(kind.value().applyAsDouble(row.ours()), 2)));
             text.append(',').append(number(row.ours().ioExitsPerS(), 0));
             KINDS.forEach(kind -> text.append(',').append(row.published()
                     .map(p -> number(kind.value().applyAsDouble(p), 2)).orElse("")));
-            text.append('\n');
+            text.append(',').append(String.join(",", Integer.toString(row.messageBytes()),
+                    Boolean.toString(row.zerocopy()), world, edition, Long.toString(seed), fingerprint)).append('\n');
         }
         return text.toString();
     }
