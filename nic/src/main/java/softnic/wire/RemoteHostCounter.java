@@ -22,6 +22,8 @@ public enum RemoteHostCounter {
     /** Lengths of frame, IP and TCP do not fit each other. */
     BAD_LENGTH,
     BAD_IP_CHECKSUM,
+    /** A frame that follows in the stream does not follow in its IP id. */
+    BAD_IP_ID,
     BAD_TCP_CHECKSUM,
     /** The echoed timestamp was never sent. */
     BAD_TIMESTAMP,

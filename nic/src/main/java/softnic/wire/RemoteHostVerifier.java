@@ -1,6 +1,8 @@
 package softnic.wire;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import softnic.net.Checksum;
 import softnic.net.EthHeader;
 import softnic.net.Ipv4Header;
@@ -23,11 +25,13 @@ final class RemoteHostVerifier {
 
     private static final int INVARIANT_PAYLOAD = 6;
     private static final int INVARIANT_HEADERS = 40;
+    private static final int PSEUDO_HEADER = 12;
     private static final int MIN_FRAME = EthHeader.ETH_HLEN + Ipv4Header.SIZE + TcpHeader.SIZE;
 
     private final TcpFlow flow;
     private final Counters<RemoteHostCounter> counters;
     private final Violations violations;
+    private final MemorySegment pseudo = Arena.ofAuto().allocate(PSEUDO_HEADER, Long.BYTES);
 
     private MemorySegment memory;
     private long ip;
@@ -38,6 +42,8 @@ final class RemoteHostVerifier {
     private int seq;
     private int flags;
     private int timestamp;
+    private int id;
+    private boolean idFollows;          // the frame's IP id is the one after the last frame's
 
     private boolean open;
     private long position;              // stream position of the next byte
@@ -67,7 +73,7 @@ final class RemoteHostVerifier {
                 || Ipv4Header.version(m, ip) != 4 || Ipv4Header.headerLen(m, ip) != Ipv4Header.SIZE) {
             return bad(RemoteHostCounter.BAD_PROTOCOL, len);
         }
-        if (!Ipv4Header.isCheckValid(m, ip, Ipv4Header.SIZE)) {
+        if (!isWhole(Checksum.partial(m, ip, Ipv4Header.SIZE, 0))) {
             return bad(RemoteHostCounter.BAD_IP_CHECKSUM, len);
         }
         if (Ipv4Header.protocol(m, ip) != Ipv4Header.IPPROTO_TCP
@@ -96,8 +102,10 @@ final class RemoteHostVerifier {
 
     /** Checks the TCP checksum and the ports; a frame that fails still counts as come. */
     void checkSegment() {
-        long sum = Checksum.pseudoIpv4(memory, ip, Ipv4Header.IPPROTO_TCP, tcpLen);
-        if (Checksum.fold(Checksum.partial(memory, tcp, tcpLen, sum)) != 0) {
+        int before = id;
+        id = Ipv4Header.id(memory, ip);
+        idFollows = id == (before + 1 & 0xFFFF);
+        if (!isWhole(Checksum.partial(memory, tcp, tcpLen, pseudoHeader()))) {
             bad(RemoteHostCounter.BAD_TCP_CHECKSUM, tcpLen);
         }
         if (TcpHeader.source(memory, tcp) != flow.guestPort()
@@ -107,6 +115,20 @@ final class RemoteHostVerifier {
         if (open && !isEchoPlausible()) {
             bad(RemoteHostCounter.BAD_TIMESTAMP, TcpHeader.option(memory, tcp, 2));
         }
+    }
+
+    /** Addresses, protocol and length, put together byte by byte: not with what the senders use. */
+    private long pseudoHeader() {
+        MemorySegment.copy(memory, ip + Ipv4Header.SADDR, pseudo, 0, 8);
+        pseudo.set(ValueLayout.JAVA_BYTE, 9, (byte) Ipv4Header.IPPROTO_TCP);
+        pseudo.set(ValueLayout.JAVA_BYTE, 10, (byte) (tcpLen >>> 8));
+        pseudo.set(ValueLayout.JAVA_BYTE, 11, (byte) tcpLen);
+        return Checksum.partial(pseudo, 0, PSEUDO_HEADER, 0);
+    }
+
+    /** True if a sum with its checksum in it is right: 0xFFFF in one's complement. Not with the senders' fold. */
+    private static boolean isWhole(long sum) {
+        return sum % 0xFFFF == 0;
     }
 
     /**
@@ -127,6 +149,8 @@ final class RemoteHostVerifier {
         if (ahead > 0) {
             bad(RemoteHostCounter.BAD_SEQUENCE_LOST, ahead);
             position += ahead;
+        } else if (!idFollows) {
+            bad(RemoteHostCounter.BAD_IP_ID, id);
         }
         long wrong = StreamPattern.mismatch(memory, tcp + headerLen, payloadLen, position);
         if (wrong == StreamPattern.NO_MISMATCH) {

@@ -42,6 +42,7 @@ class RemoteHostTest {
     private final RemoteHost far = new RemoteHost(runner, in, out, RemoteHostOptions.DEFAULT, violations);
     private final List<Answer> answers = new ArrayList<>();
     private int echo;                                   // a timestamp that the far end has sent
+    private int ipId = 7;
 
     @BeforeEach
     void connect() {
@@ -96,7 +97,7 @@ class RemoteHostTest {
         long ip = at + EthHeader.ETH_HLEN;
         long tcp = ip + Ipv4Header.SIZE;
         EthHeader.write(m, at, FLOW.farMac(), FLOW.guestMac(), EthHeader.ETH_P_IP);
-        Ipv4Header.write(m, ip, Ipv4Header.SIZE + TcpHeader.SIZE_TIMESTAMPS + payload, 7, Ipv4Header.IPPROTO_TCP,
+        Ipv4Header.write(m, ip, Ipv4Header.SIZE + TcpHeader.SIZE_TIMESTAMPS + payload, ipId++, Ipv4Header.IPPROTO_TCP,
                 FLOW.guestIp(), FLOW.farIp());
         TcpHeader.write(m, tcp, FLOW.guestPort(), FLOW.farPort(), seq, 1, TcpHeader.SIZE_TIMESTAMPS, flags, 115);
         TcpHeader.writeTimestamps(m, tcp, 55, echo);
