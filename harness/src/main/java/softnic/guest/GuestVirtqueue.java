@@ -236,7 +236,7 @@ final class GuestVirtqueue {
      */
     boolean enableCb() {
         enable(lastUsedIdx);
-        return !isMoreUsed();
+        return broken || !isMoreUsed();     // a broken ring gives nothing more: no reason to look again
     }
 
     /**

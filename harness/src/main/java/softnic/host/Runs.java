@@ -61,6 +61,9 @@ public final class Runs {
 
             house.stopSending();
             drain(runner, house);
+            if (!house.isDrained()) {
+                house.violations().report(23, "house: nothing moves any more, but not all has arrived");
+            }
             house.releaseBackend();
             drain(runner, house);
             return new RunResult(scenario, scenario.durationNs(), bytes, packets, ioExits,

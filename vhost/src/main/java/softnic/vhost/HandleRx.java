@@ -117,6 +117,7 @@ final class HandleRx implements VhostWork.Step {
 
     private boolean enabled() {
         if (!guestWasFaster) {
+            vq.sleeps();
             return end();
         }
         vq.disableNotify();

@@ -203,6 +203,7 @@ final class HandleTx implements VhostWork.Step {
 
     private boolean enabled() {
         if (!guestWasFaster) {
+            vq.sleeps();
             return end();
         }
         vq.disableNotify();

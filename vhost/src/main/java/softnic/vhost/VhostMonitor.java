@@ -5,7 +5,7 @@ import softnic.trace.Violations;
 import softnic.virtio.Vring;
 
 /**
- * Watches one TX virtqueue on line: heads and zero-copy slots do what the invariants say.
+ * Watches one virtqueue on line: heads, zero-copy slots and kicks do what the invariants say.
  *
  * <p>All but {@link #completed} are the worker's; that one may be any agent's. Costs a few array accesses a
  * packet; a run without monitors has none.
@@ -18,6 +18,7 @@ public final class VhostMonitor {
     private final byte[] slots = new byte[IoVec.UIO_MAXIOV];
     private long taken;
     private long used;
+    private int begun;                  // slots begun and not reported
     private boolean ordered;
 
     private static final byte CLEAR = 0;
@@ -57,14 +58,23 @@ public final class VhostMonitor {
         }
     }
 
+    /** A packet's pages are about to be lent out: a short one is copied (invariant 17). */
+    void zerocopyChosen(int len) {
+        if (len < HandleTx.VHOST_GOODCOPY_LEN) {
+            violations.report(17, "vhost: zero-copy for a packet of " + len + " bytes, below VHOST_GOODCOPY_LEN "
+                    + HandleTx.VHOST_GOODCOPY_LEN);
+        }
+    }
+
     /** A slot of the pending ring is filled: CLEAR before (invariants 12, 13), DMA under way or copied. */
-    void slotBegun(int slot, boolean zerocopy, int pending, int limit) {
+    void slotBegun(int slot, boolean zerocopy, int pending) {
         if (slots[slot] != CLEAR) {
             violations.report(12, "vhost: slot " + slot + " begun in state " + slots[slot]);
         }
         slots[slot] = zerocopy ? IN_PROGRESS : FINISHED;
-        if (pending < 0 || pending > limit) {
-            violations.report(15, "vhost: " + pending + " buffers pending, limit " + limit);
+        begun++;
+        if (pending != begun) {
+            violations.report(15, "vhost: upend_idx - done_idx says " + pending + " buffers pending, there are " + begun);
         }
     }
 
@@ -79,6 +89,7 @@ public final class VhostMonitor {
     /** The send failed: the slot is empty again. */
     void slotCancelled(int slot) {
         slots[slot] = CLEAR;
+        begun--;
     }
 
     /** The slot was reported: it must have been finished (invariant 12). */
@@ -87,18 +98,24 @@ public final class VhostMonitor {
             violations.report(12, "vhost: slot " + slot + " reported in state " + slots[slot]);
         }
         slots[slot] = CLEAR;
+        begun--;
     }
 
-    /** Outside [doneIdx, upendIdx) every slot is clear (invariant 13). For checks. */
-    void checkClearOutside(int doneIdx, int upendIdx) {
+    /** Outside [doneIdx, upendIdx) every slot and its marker are clear (invariant 13). For checks. */
+    void checkClearOutside(int doneIdx, int upendIdx, int[] markers) {
         int pending = upendIdx - doneIdx & IoVec.UIO_MAXIOV - 1;
         for (int i = 0; i < IoVec.UIO_MAXIOV; i++) {
             boolean inside = (i - doneIdx & IoVec.UIO_MAXIOV - 1) < pending;
-            if (!inside && slots[i] != CLEAR) {
-                violations.report(13, "vhost: slot " + i + " in state " + slots[i] + " outside done=" + doneIdx
-                        + " upend=" + upendIdx);
+            if (!inside && (slots[i] != CLEAR || markers[i] != VhostZerocopy.VHOST_DMA_CLEAR_LEN)) {
+                violations.report(13, "vhost: slot " + i + " in state " + slots[i] + " with marker " + markers[i]
+                        + " outside done=" + doneIdx + " upend=" + upendIdx);
             }
         }
+    }
+
+    /** The worker sleeps, though something was posted before it asked for kicks: no kick comes (invariant 25). */
+    void sleepsOnWork() {
+        violations.report(25, "vhost: the worker sleeps on a ring that is not empty, and no kick will come");
     }
 
     /** References match the sends whose callback has not run (invariant 10). For checks at rest. */

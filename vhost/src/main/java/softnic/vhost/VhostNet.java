@@ -59,7 +59,8 @@ public final class VhostNet {
         worker = new VhostWorker(cpu, trace, workerWait);
         monitor = options.monitored() ? new VhostMonitor(violations) : null;
         tx = new VhostVirtqueue("tx", cpu, trace, memory, guest, options.eventIdx(), txCall, monitor);
-        rx = new VhostVirtqueue("rx", cpu, trace, memory, guest, options.eventIdx(), rxCall, null);
+        rx = new VhostVirtqueue("rx", cpu, trace, memory, guest, options.eventIdx(), rxCall,
+                options.monitored() ? new VhostMonitor(violations) : null);
         shared.zerocopyTx = options.zerocopyTx();
 
         VhostWork[] works = new VhostWork[3];       // a work and what queues it need each other

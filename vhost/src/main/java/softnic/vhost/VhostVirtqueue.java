@@ -54,6 +54,7 @@ public final class VhostVirtqueue {
     private int signalledUsed;
     private boolean signalledUsedValid;
     private boolean publishPending;
+    private boolean postedUnannounced;      // monitor: there was work before kicks were asked for
     private int out;
     private int in;
 
@@ -324,6 +325,7 @@ public final class VhostVirtqueue {
      * @return true if the guest posted something meanwhile, for which no kick may come
      */
     boolean enableNotify() {
+        postedUnannounced = monitor != null && hasAvail();
         if ((usedFlags & Vring.VRING_USED_F_NO_NOTIFY) == 0) {
             return false;
         }
@@ -340,6 +342,13 @@ public final class VhostVirtqueue {
             counters.bump(Count.NOTIFY_RECHECK_HIT);
         }
         return more;
+    }
+
+    /** The worker has asked for kicks, found nothing, and leaves this ring alone until one comes. */
+    void sleeps() {
+        if (postedUnannounced) {
+            monitor.sleepsOnWork();
+        }
     }
 
     // ----

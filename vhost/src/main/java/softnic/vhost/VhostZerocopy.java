@@ -64,6 +64,9 @@ final class VhostZerocopy {
 
     /** Takes the next slot for a packet whose pages go to the network. @return whom its skb must call */
     UbufInfo begin(int head, int len) {
+        if (monitor != null) {
+            monitor.zerocopyChosen(len);
+        }
         int slot = upendIdx;
         Ubuf ubuf = ubufInfo[edition.ubufByHead() ? head : slot];
         ubuf.desc = slot;
@@ -85,7 +88,7 @@ final class VhostZerocopy {
     private void advance(int slot, boolean zerocopy) {
         upendIdx = upendIdx + 1 & MASK;
         if (monitor != null) {
-            monitor.slotBegun(slot, zerocopy, pending(), MASK);
+            monitor.slotBegun(slot, zerocopy, pending());
         }
     }
 
@@ -196,7 +199,7 @@ final class VhostZerocopy {
 
     void check() {
         if (monitor != null) {
-            monitor.checkClearOutside(doneIdx, upendIdx);
+            monitor.checkClearOutside(doneIdx, upendIdx, headLen);
             monitor.checkReferences(ubufs.count());
         }
     }

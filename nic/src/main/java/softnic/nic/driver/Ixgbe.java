@@ -297,6 +297,8 @@ public final class Ixgbe extends NetDevice {
     /** The write to TDT: posted, so nobody waits for it; the engine pays for its way over PCIe. */
     private void doorbell() {
         doorbellPending = false;
+        assert ring.unused() >= 0 : "nic: tail " + ring.nextToUse + " runs over slots that are not clean, from "
+                + ring.nextToClean.get() + " on";
         counters.bump(Count.DOORBELLS);
         trace.mix(ring.nextToUse);
         ring.desc.tail().set(ring.nextToUse);           // release: descriptors and buffers first
