@@ -82,7 +82,8 @@ final class House implements AutoCloseable {
                 observer);
         kernel.attach(port.adapter().device(), flow.guestMac());
         far = new RemoteHost(cpu, port.farRx(), port.farTx(),
-                RemoteHostOptions.DEFAULT.withWindowBytes((int) prices.parameter("tcp_window")).withFlow(flow), violations);
+                RemoteHostOptions.DEFAULT.withWindowBytes((int) prices.parameter("tcp_window"))
+                        .withModerationNs(prices.parameter("far_itr")).withFlow(flow), violations);
         runner.add(runner.addProcessor("far end", "nic", Cost.NONE, Cost.NONE), far, farWait);
 
         guest = new Guest(cpu, ram, edition, guestOptions, new GuestEventFds(kernel.txKick(), kernel.txCall(),

@@ -93,7 +93,8 @@ public record PriceFile(String name, Map<Cost, Price> prices, Map<String, Parame
     private record Reader(String where) {
 
         private static final Map<String, Long> PICOS = Map.of("us", 1_000_000L, "ns", 1_000L, "ps", 1L);
-        private static final String[] PARAMETERS = {"llc_share", "tcp_window", "tcp_sndbuf", "host_sndbuf", "itr"};
+        private static final String[] PARAMETERS = {
+            "llc_share", "tcp_window", "tcp_sndbuf", "host_sndbuf", "itr", "far_itr"};
 
         PriceFile file(Node root) {
             Map<String, Node> top = fields(root, "a mapping with name, prices and parameters");

@@ -30,7 +30,6 @@ final class LoopbackHouse implements AutoCloseable {
             .with(Cost.GUEST_PROCESS_WAKE, 1_500_000)
             .with(Cost.VHOST_TX, 500_000)
             .with(Cost.WIRE_BYTE, 800)
-            .with(Cost.FAR_MODERATION, 30_000_000)
             .with(Cost.FAR_RX, 1_000_000);
 
     final VirtualTimeRunner runner;
@@ -45,7 +44,7 @@ final class LoopbackHouse implements AutoCloseable {
     private final FrameRing fromFar;
 
     LoopbackHouse(GuestOptions options, Edition edition, CostTable prices, boolean oneProcessor) {
-        this(options, edition, prices, oneProcessor, RemoteHostOptions.DEFAULT);
+        this(options, edition, prices, oneProcessor, RemoteHostOptions.DEFAULT.withModerationNs(30_000));
     }
 
     LoopbackHouse(GuestOptions options, Edition edition, CostTable prices, boolean oneProcessor,

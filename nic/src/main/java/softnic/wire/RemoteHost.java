@@ -123,7 +123,7 @@ public final class RemoteHost implements Agent {
             return false;
         }
         if (dueNs == NO_DEADLINE_NS) {
-            dueNs = slot.arrivalNs() + cpu.delayNs(Cost.FAR_MODERATION);
+            dueNs = slot.arrivalNs() + options.moderationNs();
         }
         if (cpu.nowNs() < dueNs) {
             return false;

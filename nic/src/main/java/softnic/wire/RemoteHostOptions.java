@@ -5,14 +5,18 @@ package softnic.wire;
  *
  * @param flow whom it answers
  * @param windowBytes receive window it advertises, always the same, in bytes
+ * @param moderationNs its interrupt throttle: from the first frame to the poll, on the world's clock
  * @param windowScale window scale option of RFC 7323: the header carries windowBytes &gt;&gt; windowScale
  */
-public record RemoteHostOptions(TcpFlow flow, int windowBytes, int windowScale) {
+public record RemoteHostOptions(TcpFlow flow, long moderationNs, int windowBytes, int windowScale) {
 
-    /** 384 KiB, scale 7. */
-    public static final RemoteHostOptions DEFAULT = new RemoteHostOptions(TcpFlow.DEFAULT, 384 << 10, 7);
+    /** 100 us, 384 KiB, scale 7. */
+    public static final RemoteHostOptions DEFAULT = new RemoteHostOptions(TcpFlow.DEFAULT, 100_000, 384 << 10, 7);
 
     public RemoteHostOptions {
+        if (moderationNs < 0) {
+            throw new IllegalArgumentException("far end: moderation must not be negative, got " + moderationNs + " ns");
+        }
         if (windowScale < 0 || windowScale > 14) {
             throw new IllegalArgumentException("far end: window scale must be 0..14, got " + windowScale);
         }
@@ -23,10 +27,14 @@ public record RemoteHostOptions(TcpFlow flow, int windowBytes, int windowScale) 
     }
 
     public RemoteHostOptions withWindowBytes(int bytes) {
-        return new RemoteHostOptions(flow, bytes, windowScale);
+        return new RemoteHostOptions(flow, moderationNs, bytes, windowScale);
     }
 
     public RemoteHostOptions withFlow(TcpFlow other) {
-        return new RemoteHostOptions(other, windowBytes, windowScale);
+        return new RemoteHostOptions(other, moderationNs, windowBytes, windowScale);
+    }
+
+    public RemoteHostOptions withModerationNs(long ns) {
+        return new RemoteHostOptions(flow, ns, windowBytes, windowScale);
     }
 }

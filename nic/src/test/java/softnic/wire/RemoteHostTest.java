@@ -33,13 +33,13 @@ class RemoteHostTest {
     }
 
     private final VirtualTimeRunner runner = new VirtualTimeRunner(CostTable.free()
-            .with(Cost.FAR_MODERATION, MODERATION_NS * 1000)
             .with(Cost.FAR_RX, 1_000_000));
     private final WaitQueue queue = new WaitQueue();
     private final FrameRing in = new FrameRing(128, new WaitQueue(), queue);
     private final FrameRing out = new FrameRing(2, queue, new WaitQueue());
     private final Violations violations = new Violations();
-    private final RemoteHost far = new RemoteHost(runner, in, out, RemoteHostOptions.DEFAULT, violations);
+    private final RemoteHost far = new RemoteHost(runner, in, out,
+            RemoteHostOptions.DEFAULT.withModerationNs(MODERATION_NS), violations);
     private final List<Answer> answers = new ArrayList<>();
     private int echo;                                   // a timestamp that the far end has sent
     private int ipId = 7;

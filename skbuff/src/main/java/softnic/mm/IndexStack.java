@@ -67,8 +67,8 @@ public final class IndexStack {
     /** How many are free; exact only when nobody pushes or pops. */
     public int count() {
         int n = 0;
-        for (int i = (int) head; i != EMPTY; i = next[i]) {
-            n++;
+        for (int i = (int) head; i != EMPTY && n <= next.length; i = next[i]) {
+            n++;                            // bounded: while others push, the links may lead in a circle
         }
         return n;
     }

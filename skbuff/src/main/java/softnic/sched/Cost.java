@@ -87,8 +87,6 @@ public enum Cost {
     WIRE_DELAY,
 
     // far end
-    /** Its interrupt moderation: from the first frame to the poll. Unit: interrupt. */
-    FAR_MODERATION,
     /** Its stack, for one GRO packet. Unit: packet. */
     FAR_RX;
 
