@@ -1,0 +1,56 @@
+package softnic.mm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Test;
+
+/** A free list hands each number to one taker at a time. */
+class IndexStackTest {
+
+    @Test
+    void givesTheLowestFirstAndTheLastPushedNext() {
+        IndexStack stack = new IndexStack(3);
+        assertThat(stack.count()).isEqualTo(3);
+        assertThat(stack.pop()).isZero();
+        assertThat(stack.pop()).isEqualTo(1);
+        stack.push(0);
+        assertThat(stack.pop()).isZero();
+        assertThat(stack.pop()).isEqualTo(2);
+        assertThat(stack.pop()).isEqualTo(IndexStack.EMPTY);
+        assertThat(stack.count()).isZero();
+        stack.push(2);
+        assertThat(stack.pop()).isEqualTo(2);
+    }
+
+    @Test
+    void noTwoThreadsEverHoldTheSameNumber() throws InterruptedException {
+        int size = 3;                                   // few, so that everything is popped and pushed all the time
+        IndexStack stack = new IndexStack(size);
+        AtomicIntegerArray owners = new AtomicIntegerArray(size);
+        AtomicReference<String> failure = new AtomicReference<>();
+        Thread[] threads = new Thread[4];
+        for (int t = 0; t < threads.length; t++) {
+            threads[t] = new Thread(() -> {
+                for (int i = 0; i < 200_000; i++) {
+                    int index = stack.pop();
+                    if (index == IndexStack.EMPTY) {
+                        continue;
+                    }
+                    if (owners.incrementAndGet(index) != 1) {
+                        failure.set("number " + index + " has two owners");
+                    }
+                    owners.decrementAndGet(index);
+                    stack.push(index);
+                }
+            });
+            threads[t].start();
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        assertThat(failure.get()).isNull();
+        assertThat(stack.count()).isEqualTo(size);
+    }
+}
