@@ -1,6 +1,7 @@
 package softnic.vhost;
 
 import java.lang.invoke.VarHandle;
+import softnic.Edition;
 import softnic.mm.Errno;
 import softnic.mm.GuestMemory;
 import softnic.mm.IoVec;
@@ -29,6 +30,7 @@ public final class VhostVirtqueue {
     public enum Count { HEADS, USED, SIGNALS, SIGNALS_SUPPRESSED, NOTIFY_ENABLED, NOTIFY_RECHECK_HIT }
 
     private final String name;
+    private final Edition edition;
     private final Cpu cpu;
     private final Trace trace;
     private final PhysMem memory;
@@ -42,6 +44,7 @@ public final class VhostVirtqueue {
     private final Slab scratch = new Slab(PhysMem.PAGE_SIZE);
     private final long scratchHpa;
     private final Runnable publishUsed = this::publishUsed;
+    private final Runnable writeUsedFlags = this::writeUsedFlags;
     private final Runnable callGuest;
 
     private Vring vring;
@@ -49,6 +52,7 @@ public final class VhostVirtqueue {
     private int lastAvailIdx;
     private int availIdx;                   // cached
     private int lastUsedIdx;                // next element to write; published when settled
+    private int readyUsedIdx;               // what the next publication covers
     private int publishedUsedIdx;
     private int usedFlags;
     private int signalledUsed;
@@ -57,9 +61,10 @@ public final class VhostVirtqueue {
     private int out;
     private int in;
 
-    VhostVirtqueue(String name, Cpu cpu, Trace trace, PhysMem memory, GuestMemory guest, boolean eventIdx,
+    VhostVirtqueue(String name, Edition edition, Cpu cpu, Trace trace, PhysMem memory, GuestMemory guest, boolean eventIdx,
             EventFd call, VhostMonitor monitor) {
         this.name = name;
+        this.edition = edition;
         this.cpu = cpu;
         this.trace = trace;
         this.memory = memory;
@@ -73,7 +78,8 @@ public final class VhostVirtqueue {
     }
 
     /**
-     * Gives the ring its size and place ({@code VHOST_SET_VRING_NUM}, {@code _ADDR}).
+     * Gives the ring its size and place ({@code VHOST_SET_VRING_NUM}, {@code _ADDR}). Deviation: at most 1024, as
+     * many as there are zero-copy slots; 3.1 took 32768 and then wrote behind its arrays.
      *
      * @return 0; -EINVAL for a size that is no power of two in 1..1024 or a misaligned address; -EFAULT for
      *     parts outside guest memory
@@ -102,6 +108,7 @@ public final class VhostVirtqueue {
         vring.usedFlags(usedFlags);
         signalledUsedValid = false;
         lastUsedIdx = vring.usedIdxAcquire();
+        readyUsedIdx = lastUsedIdx;
         publishedUsedIdx = lastUsedIdx;
     }
 
@@ -138,12 +145,14 @@ public final class VhostVirtqueue {
     }
 
     private int nextHead() {
-        availIdx = vring.availIdxAcquire();
-        int waiting = availIdx - lastAvailIdx & Vring.IDX_MASK;
-        if (waiting > num) {
-            return broken(VqRule.AVAIL_IDX_JUMP, -Errno.EFAULT);
+        if (!edition.availIdxCached() || availIdx == lastAvailIdx) {
+            int idx = vring.availIdxAcquire();
+            if ((idx - lastAvailIdx & Vring.IDX_MASK) > num) {
+                return broken(VqRule.AVAIL_IDX_JUMP, -Errno.EFAULT);
+            }
+            availIdx = idx;
         }
-        if (waiting == 0) {
+        if (availIdx == lastAvailIdx) {
             return num;
         }
         int head = vring.availRing(lastAvailIdx);
@@ -184,13 +193,13 @@ public final class VhostVirtqueue {
         if (len == 0 || len % Vring.DESC_SIZE != 0) {
             return broken(VqRule.INDIRECT_LEN, -Errno.EINVAL);
         }
-        if (len / Vring.DESC_SIZE > MAX_INDIRECT) {
-            return broken(VqRule.INDIRECT_TOO_BIG, -Errno.E2BIG);
-        }
         indirect.clear();
         int err = guest.translate(addr, len, indirect, IoVec.UIO_MAXIOV);
         if (err < 0) {
             return broken(VqRule.INDIRECT_OUTSIDE_MEMORY, err);
+        }
+        if (len / Vring.DESC_SIZE > MAX_INDIRECT) {
+            return broken(VqRule.INDIRECT_TOO_BIG, -Errno.E2BIG);
         }
         int count = (int) (len / Vring.DESC_SIZE);
         for (int found = 0; found < count; found++) {
@@ -243,14 +252,14 @@ public final class VhostVirtqueue {
     void discardVqDesc(int n) {
         lastAvailIdx = lastAvailIdx - n & Vring.IDX_MASK;
         counters.add(Count.HEADS, -n);
-        if (monitor != null) {
+        for (int i = 0; monitor != null && i < n; i++) {
             monitor.headReturned();
         }
     }
 
-    /** True if the guest has posted more than was taken ({@code vhost_vq_avail_empty}, negated). */
+    /** True if there is a ring in which the guest has posted more than was taken ({@code vhost_vq_avail_empty}, negated). */
     boolean hasAvail() {
-        return vring.availIdxAcquire() != lastAvailIdx;
+        return vring != null && vring.availIdxAcquire() != lastAvailIdx;
     }
 
     // ---- giving them back
@@ -266,8 +275,12 @@ public final class VhostVirtqueue {
         }
     }
 
-    /** Publishes the elements written, and signals the guest if it wants to hear ({@code vhost_signal}). */
+    /**
+     * Publishes the elements written so far, and signals the guest if it wants to hear ({@code vhost_signal}). The
+     * last act of a step: what is added later is paid for later, and needs a signal of its own.
+     */
     void signal() {
+        readyUsedIdx = lastUsedIdx;
         if (!publishPending) {
             publishPending = true;
             cpu.settle(publishUsed);
@@ -277,7 +290,7 @@ public final class VhostVirtqueue {
     private void publishUsed() {
         publishPending = false;
         int old = publishedUsedIdx;
-        publishedUsedIdx = lastUsedIdx;
+        publishedUsedIdx = readyUsedIdx;
         vring.usedIdxRelease(publishedUsedIdx);
         trace.mix(publishedUsedIdx);
         if ((publishedUsedIdx - signalledUsed & Vring.IDX_MASK) < (publishedUsedIdx - old & Vring.IDX_MASK)) {
@@ -314,8 +327,12 @@ public final class VhostVirtqueue {
         }
         usedFlags |= Vring.VRING_USED_F_NO_NOTIFY;
         if (!eventIdx) {
-            vring.usedFlags(usedFlags);
+            cpu.settle(writeUsedFlags);
         }
+    }
+
+    private void writeUsedFlags() {
+        vring.usedFlags(usedFlags);
     }
 
     /**
