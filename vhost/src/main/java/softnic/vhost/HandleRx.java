@@ -56,11 +56,12 @@ final class HandleRx implements VhostWork.Step {
     private boolean begin() {
         trace.enter(Tracepoint.HANDLE_RX);
         counters.bump(Count.CALLS);
-        cpu.charge(Cost.VHOST_RUN, 1);
         if (shared.sock == null) {
+            cpu.charge(Cost.VHOST_RUN, 1);
             return end();
         }
-        vq.disableNotify();
+        vq.disableNotify();                 // the first thing a call does
+        cpu.charge(Cost.VHOST_RUN, 1);
         totalLen = 0;
         turns = 0;
         return next();

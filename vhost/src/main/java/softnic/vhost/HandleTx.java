@@ -103,13 +103,14 @@ final class HandleTx implements VhostWork.Step {
         trace.enter(work);
         trace.enter(Tracepoint.HANDLE_TX);
         shared.counters.bump(Count.CALLS);
-        cpu.charge(Cost.VHOST_RUN, 1);
         if (shared.sock == null || edition.waitsForSndbuf() && txPoll.stopIfFull(shared.sock)) {
+            cpu.charge(Cost.VHOST_RUN, 1);
             trace.exit(Tracepoint.HANDLE_TX);
             trace.exit(work);
             return false;
         }
-        vq.disableNotify();
+        vq.disableNotify();                 // the first thing a call does
+        cpu.charge(Cost.VHOST_RUN, 1);
         if (!edition.waitsForSndbuf()) {
             txPoll.stop();
         }
