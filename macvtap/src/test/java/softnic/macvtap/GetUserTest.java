@@ -117,6 +117,17 @@ class GetUserTest {
         assertRefused(Errno.EINVAL, bench.header(1, 0, 20, 0, 34, 965).piece(random, DATA, 1000));
     }
 
+    /** Since 3.14 the linear part has a limit, and a checksum field must still lie in it. */
+    @Test
+    void aChecksumFieldBeyondOnePageIsRefusedWhereTheLinearPartEndsBefore() {
+        TapBench packet = bench.header(1, 0, 20, 0, 3760, 13).piece(random, DATA, 5000);
+        if (edition.clampsLinear()) {
+            assertRefused(Errno.EINVAL, packet);
+            packet = bench.header(1, 0, 20, 0, 3760, 12).piece(random, DATA, 5000);
+        }
+        assertThat(sent(packet, owner).headlen()).isEqualTo(edition.clampsLinear() ? 3774 : 3775);
+    }
+
     /** The sum is stored in 16 bits: what wraps is found out later, when the field is not in the head. */
     @Test
     void aChecksumBeyond64KWrapsAndIsRefused() {
@@ -175,7 +186,8 @@ class GetUserTest {
         int[] old = {128, 5, 14, 54, 3774, 3775, 5000};
         for (int i = 0; i < hdrLens.length; i++) {
             SkBuff skb = sent(bench.plain(hdrLens[i]).piece(random, DATA + 100, 9000), owner);
-            assertThat(skb.headlen()).as("hdr_len %d", hdrLens[i]).isEqualTo(edition.clampsLinear() ? modern[i] : old[i]);
+            assertThat(skb.headlen()).as("hdr_len %d", hdrLens[i])
+                    .isEqualTo(edition.clampsLinear() ? modern[i] : old[i]);
             assertThat(skb.shinfo().isZerocopy()).isTrue();
             assertThat(bench.guest.pins()).isEqualTo(skb.shinfo().nrFrags()).isEqualTo(
                     (100 + 9000 + 4095) / 4096 - (100 + skb.headlen()) / 4096);
@@ -388,7 +400,8 @@ class GetUserTest {
         assertThat(bench.tap.isZerocopy()).isTrue();
         bench.dev.setFeatures(0);
         assertThat(bench.tap.isZerocopy()).isTrue();
-        int[][] devices = {{TapBench.ALL & ~NetDevice.NETIF_F_HIGHDMA, 0, 0}, {TapBench.ALL & ~NetDevice.NETIF_F_SG, 0, 1}};
+        int[][] devices = {{TapBench.ALL & ~NetDevice.NETIF_F_HIGHDMA, 0, 0},
+            {TapBench.ALL & ~NetDevice.NETIF_F_SG, 0, 1}};
         for (int[] d : devices) {
             try (TapBench other = new TapBench(edition, d[0], 1000)) {
                 assertThat(other.tap.isZerocopy()).isEqualTo(d[edition.zerocopyOfLowerDevice() ? 1 : 2] == 1);

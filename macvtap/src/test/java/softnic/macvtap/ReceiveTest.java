@@ -38,7 +38,8 @@ class ReceiveTest {
         for (int i = 0; i < len; i++) {
             bench.memory.u8(skb.dataHpa() + i, random.nextInt());
         }
-        EthHeader.write(bench.memory.segment(skb.dataHpa()), PhysMem.offset(skb.dataHpa()), dest, HOST, EthHeader.ETH_P_IP);
+        EthHeader.write(bench.memory.segment(skb.dataHpa()), PhysMem.offset(skb.dataHpa()), dest, HOST,
+                EthHeader.ETH_P_IP);
         skb.resetMacHeader();
         skb.pull(EthHeader.ETH_HLEN);
         return skb;

@@ -51,11 +51,13 @@ public final class GuestMemory {
         boolean wraps = Long.compareUnsigned(last, atGpa) < 0;
         boolean overlaps = false;
         for (int i = 0; i < gpa.length; i++) {
-            overlaps |= Long.compareUnsigned(atGpa, gpa[i] + size[i] - 1) <= 0 && Long.compareUnsigned(gpa[i], last) <= 0;
+            overlaps |= Long.compareUnsigned(atGpa, gpa[i] + size[i] - 1) <= 0
+                    && Long.compareUnsigned(gpa[i], last) <= 0;
         }
         if (wraps || overlaps) {
-            throw new IllegalArgumentException("mm: region at gpa 0x" + Long.toHexString(atGpa) + " of " + ram.byteSize()
-                    + " bytes " + (wraps ? "passes the end of the address space" : "overlaps another"));
+            throw new IllegalArgumentException("mm: region at gpa 0x" + Long.toHexString(atGpa) + " of "
+                    + ram.byteSize() + " bytes "
+                    + (wraps ? "passes the end of the address space" : "overlaps another"));
         }
     }
 

@@ -11,7 +11,8 @@
  *             pinned by a frag        held by a frag         PageHolder: who, by name
  * </pre>
  *
- * <p>For any agent. A host address that a guest chose comes out of {@link softnic.mm.GuestMemory#translate}, from nowhere
- * else. {@link softnic.mm.IndexStack} is the free list of every pool.
+ * <p>For any agent. A host address that a guest chose comes out of
+ * {@link softnic.mm.GuestMemory#translate}, from nowhere else.
+ * {@link softnic.mm.IndexStack} is the free list of every pool.
  */
 package softnic.mm;

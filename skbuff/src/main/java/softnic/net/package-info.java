@@ -5,11 +5,11 @@
  *   Sock.sendmsg          vhost --&gt; macvtap
  *      |                                        PacketSock (tcpdump)
  *      v                                             ^ clone
- *   NetCore.devQueueXmit --&gt; Qdisc --&gt; [Gso, checksum, linearize] --&gt; NetDevice.startXmit    macvlan --&gt; ixgbe
+ *   NetCore.devQueueXmit --&gt; Qdisc --&gt; [Gso, checksum, linearize] --&gt; NetDevice.startXmit
  *   NetCore.netifReceiveSkb &lt;------------------------------------------ driver
  *      |
  *      v
- *   NetDevice.RxHandler   ixgbe --&gt; macvlan --&gt; SkbQueue of the tap
+ *   NetDevice.RxHandler   macvlan, and from there the SkbQueue of the tap
  * </pre>
  *
  * <p>The qdisc serialises its device's driver; everything else runs on whoever calls. Header classes are static methods

@@ -7,6 +7,7 @@
  *   monitor --report---------&gt; Violations   an invariant of ours was broken
  * </pre>
  *
- * <p>For any agent, except that a {@link softnic.trace.Trace} that is on belongs to the one thread of the virtual world.
+ * <p>For any agent, except that a {@link softnic.trace.Trace} that is on belongs to the one thread of the
+ * virtual world.
  */
 package softnic.trace;

@@ -9,7 +9,7 @@
  *   reads after a full fence         "kick me"                  avail_event, NO_NOTIFY
  * </pre>
  *
- * <p>Flyweights: each side has its own object over the same memory. The host reads a field once, into a local: the guest
- * may change it at any time.
+ * <p>Flyweights: each side has its own object over the same memory. The host reads a field once, into a local:
+ * the guest may change it at any time.
  */
 package softnic.virtio;

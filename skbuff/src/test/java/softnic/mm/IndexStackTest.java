@@ -2,6 +2,9 @@ package softnic.mm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.invoke.MethodHandles;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
@@ -22,6 +25,21 @@ class IndexStackTest {
         assertThat(stack.count()).isZero();
         stack.push(2);
         assertThat(stack.pop()).isEqualTo(2);
+    }
+
+    /** A taker that was away must not mistake a head that came back for the one it saw (ABA). */
+    @Test
+    void theHeadNeverLooksTheSameTwice() throws ReflectiveOperationException {
+        IndexStack stack = new IndexStack(2);
+        var head = MethodHandles.privateLookupIn(IndexStack.class, MethodHandles.lookup())
+                .findVarHandle(IndexStack.class, "head", long.class);
+        Set<Long> seen = new HashSet<>();
+        for (int i = 0; i < 1000; i++) {
+            assertThat(seen.add((long) head.getVolatile(stack))).isTrue();
+            int index = stack.pop();
+            assertThat(seen.add((long) head.getVolatile(stack))).isTrue();
+            stack.push(index);
+        }
     }
 
     @Test

@@ -208,7 +208,8 @@ class GsoTest {
     void aChecksumIsFinishedInSoftwareWhereverTheBytesLie() {
         for (int round = 0; round < 300; round++) {
             int[] frags = random.ints(random.nextInt(4), 1, 300).toArray();
-            SkBuff skb = TcpPackets.packet(shop, random, null, 20, 20, 0, TcpHeader.ACK, 54 + random.nextInt(100), frags);
+            SkBuff skb = TcpPackets.packet(shop, random, null, 20, 20, 0, TcpHeader.ACK,
+                    54 + random.nextInt(100), frags);
             SkBuff clone = round % 3 == 0 ? softnic.skb.SkbCopy.clone(skb) : null;
             assertThat(gso.checksumHelp(skb)).isZero();
             assertThat(skb.ipSummed()).isEqualTo(SkBuff.CHECKSUM_NONE);

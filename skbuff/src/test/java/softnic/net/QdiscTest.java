@@ -3,6 +3,7 @@ package softnic.net;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -145,7 +146,7 @@ class QdiscTest {
         AtomicLong next = new AtomicLong();
         AtomicLong wrong = new AtomicLong();
         var device = new NetDevice("live0", 1, NetDevice.NETIF_F_SG | NetDevice.NETIF_F_HW_CSUM) {
-            private final java.util.concurrent.atomic.AtomicInteger room = new java.util.concurrent.atomic.AtomicInteger();
+            private final AtomicInteger room = new AtomicInteger();
 
             @Override
             public int startXmit(SkBuff skb) {

@@ -44,7 +44,8 @@ final class TcpPackets {
      */
     static SkBuff packet(Workshop shop, Random random, Workshop.Owner owner, int ipLen, int tcpLen, int mss, int flags,
             int linear, int... frags) {
-        SkBuff skb = owner == null ? shop.packet(random, 2, linear, frags) : shop.zerocopy(random, owner, 2, linear, frags);
+        SkBuff skb = owner == null ? shop.packet(random, 2, linear, frags)
+                : shop.zerocopy(random, owner, 2, linear, frags);
         byte[] headers = headers(random, ipLen, tcpLen, flags, skb.len());
         poke(shop, skb, headers);
         skb.protocol(EthHeader.ETH_P_IP);

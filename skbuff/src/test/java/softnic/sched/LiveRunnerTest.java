@@ -79,6 +79,31 @@ class LiveRunnerTest {
         assertThat(world.busyNs(0)).isPositive();
     }
 
+    /** Woken between its last look and its nap, each time: 3000 naps of a millisecond would take too long. */
+    @Test
+    void aWakeUpJustBeforeTheNapPreventsIt() throws InterruptedException {
+        LiveRunner world = new LiveRunner();
+        WaitQueue queue = new WaitQueue();
+        CountDownLatch rounds = new CountDownLatch(3000);
+        world.add(world.addProcessor("a", "a", Cost.NONE, Cost.NONE), new Agent() {
+            @Override
+            public int doWork() {
+                rounds.countDown();
+                queue.wakeUp();
+                return 0;
+            }
+
+            @Override
+            public String roleName() {
+                return "light sleeper";
+            }
+        }, queue);
+        world.start();
+        boolean inTime = rounds.await(2, TimeUnit.SECONDS);
+        world.stop();
+        assertThat(inTime).isTrue();
+    }
+
     @Test
     void processorsOfOneThreadShareItInOrderOfRegistration() throws InterruptedException {
         LiveRunner world = new LiveRunner();

@@ -179,7 +179,8 @@ final class HandleTx implements VhostWork.Step {
             vq.broken(vq.in() != 0 ? VqRule.TX_HAS_IN : VqRule.TX_EMPTY, -Errno.EINVAL);
             return end();
         }
-        return send(head, (int) Math.min(bytes, Integer.MAX_VALUE));    // 1024 pieces may name 4 TiB: too long in any case
+        // 1024 pieces may name 4 TiB; what is cut here is too long in any case
+        return send(head, (int) Math.min(bytes, Integer.MAX_VALUE));
     }
 
     private boolean nothingNew() {

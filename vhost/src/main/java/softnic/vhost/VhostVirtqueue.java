@@ -61,8 +61,8 @@ public final class VhostVirtqueue {
     private int out;
     private int in;
 
-    VhostVirtqueue(String name, Edition edition, Cpu cpu, Trace trace, PhysMem memory, GuestMemory guest, boolean eventIdx,
-            EventFd call, VhostMonitor monitor) {
+    VhostVirtqueue(String name, Edition edition, Cpu cpu, Trace trace, PhysMem memory, GuestMemory guest,
+            boolean eventIdx, EventFd call, VhostMonitor monitor) {
         this.name = name;
         this.edition = edition;
         this.cpu = cpu;
@@ -257,7 +257,7 @@ public final class VhostVirtqueue {
         }
     }
 
-    /** True if there is a ring in which the guest has posted more than was taken ({@code vhost_vq_avail_empty}, negated). */
+    /** True if there is a ring with more in it than was taken ({@code vhost_vq_avail_empty}, negated). */
     boolean hasAvail() {
         return vring != null && vring.availIdxAcquire() != lastAvailIdx;
     }

@@ -15,7 +15,8 @@ import softnic.virtio.Vring;
 /** A vhost-net device between a guest's bare memory and a {@link FakeSock}, in virtual time. */
 final class Bench implements AutoCloseable {
 
-    private static final CostTable PRICES = CostTable.free().with(Cost.VHOST_TX, 1_000_000).with(Cost.VHOST_RUN, 100_000)
+    private static final CostTable PRICES = CostTable.free().with(Cost.VHOST_TX, 1_000_000)
+            .with(Cost.VHOST_RUN, 100_000)
             .with(Cost.VHOST_RX, 1_000_000).with(Cost.USED_ENTRY, 10_000);
 
     final VirtualTimeRunner world = new VirtualTimeRunner(PRICES);

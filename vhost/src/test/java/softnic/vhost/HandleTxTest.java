@@ -14,7 +14,6 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 import softnic.Edition;
 import softnic.mm.Errno;
-import softnic.skb.SkBuff;
 
 /** From the guest's TX ring to the socket: what is copied, what waits, what comes back and when the worker rests. */
 @ParameterizedClass
@@ -274,7 +273,8 @@ class HandleTxTest {
         for (int len : new int[] {1000, 100}) {
             for (boolean zerocopy : new boolean[] {true, false}) {
                 with(Bench.tx(edition, NUM, zerocopy));
-                bench.sock.errors.addAll(java.util.Collections.nCopies(edition.badPacketRetried() ? 20 : 1, Errno.EINVAL));
+                int times = edition.badPacketRetried() ? 20 : 1;
+                bench.sock.errors.addAll(java.util.Collections.nCopies(times, Errno.EINVAL));
                 post(7, len);
                 post(8, 100);
                 bench.kick();
@@ -439,37 +439,14 @@ class HandleTxTest {
         post(6, 1000);
         bench.run();
         assertThat(bench.sock.sent).hasSize(6);
-        uncharge(3000);                                 // 5000: more than half
+        DeadSkb.uncharge(bench.sock, 3000);                                 // 5000: more than half
         bench.run();
         assertThat(bench.sock.sent).hasSize(6);
-        uncharge(1001);                                 // less than half: POLLOUT
+        DeadSkb.uncharge(bench.sock, 1001);                                 // less than half: POLLOUT
         bench.run();
         assertThat(bench.sock.sent).hasSize(7);
         assertThat(bench.ring.usedFlags()).isZero();
         bench.sock.complete(7);
-    }
-
-    /** As the death of an skb of that truesize. */
-    private void uncharge(int bytes) {
-        bench.sock.charge(-bytes + SkBuffOf.TRUESIZE);
-        SkBuffOf.destroy(bench.sock);
-    }
-
-    /** An skb to die on a socket. */
-    private static final class SkBuffOf {
-
-        static final int TRUESIZE = 64 + SkBuff.STRUCT_SIZE;
-
-        static void destroy(FakeSock sock) {
-            var memory = new softnic.mm.PhysMem();
-            var pages = new softnic.mm.PageAllocator(memory, 1);
-            var pool = new softnic.skb.SkbPool(memory, pages, Edition.V8, new StepCpu(), softnic.trace.Trace.off(), 1);
-            SkBuff skb = pool.alloc(64);
-            skb.destructor(sock);
-            skb.kfree();
-            pool.close();
-            pages.close();
-        }
     }
 
     @Test

@@ -43,8 +43,8 @@ class VhostVirtqueueTest {
     }
 
     private VhostVirtqueue open(boolean eventIdx) {
-        VhostVirtqueue opened = new VhostVirtqueue("tx", edition, cpu, Trace.off(), ram.memory, ram.guest, eventIdx, call,
-                null);
+        VhostVirtqueue opened = new VhostVirtqueue("tx", edition, cpu, Trace.off(), ram.memory, ram.guest,
+                eventIdx, call, null);
         assertThat(opened.setVring(NUM, 0, Ram.AVAIL, Ram.USED)).isZero();
         opened.disableNotify();
         cpu.settleAll();
@@ -315,8 +315,8 @@ class VhostVirtqueueTest {
         Random random = new Random(SEED);
         for (int round = 0; round < 3000; round++) {
             garble(random);
-            VhostVirtqueue fuzzed = new VhostVirtqueue("tx", edition, cpu, Trace.off(), ram.memory, ram.guest, false, call,
-                    null);
+            VhostVirtqueue fuzzed = new VhostVirtqueue("tx", edition, cpu, Trace.off(), ram.memory, ram.guest,
+                    false, call, null);
             assertThat(fuzzed.setVring(NUM, 0, Ram.AVAIL, Ram.USED)).isZero();
             fuzzed.disableNotify();
             cpu.settleAll();
@@ -352,7 +352,8 @@ class VhostVirtqueueTest {
             ram.desc(16L * i, address(random), length(random), random.nextInt(8), random.nextInt(NUM + 1));
         }
         for (int i = 0; i < 64; i++) {
-            ram.desc(TABLE + 16 * i, address(random), length(random), random.nextInt(10) == 0 ? 4 : random.nextInt(4), 0);
+            int flags = random.nextInt(10) == 0 ? 4 : random.nextInt(4);
+            ram.desc(TABLE + 16 * i, address(random), length(random), flags, 0);
         }
         for (int i = 0; i < NUM; i++) {
             ram.ring.availRing(i, random.nextInt(20) == 0 ? random.nextInt(65536) : random.nextInt(NUM));

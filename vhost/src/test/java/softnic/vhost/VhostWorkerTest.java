@@ -177,7 +177,8 @@ class VhostWorkerTest {
     @Test
     void theThresholdsAreFullThreeQuartersAndHalf() {
         FakeSock sock = new FakeSock(1000, true);
-        TxPoll poll = new TxPoll(() -> { });
+        int[] queued = {0};
+        TxPoll poll = new TxPoll(() -> queued[0]++);
         sock.charge(749);
         assertThat(poll.startIfNearlyFull(sock)).isFalse();
         sock.charge(1);
@@ -186,8 +187,16 @@ class VhostWorkerTest {
         assertThat(poll.stopIfFull(sock)).isFalse();
         sock.charge(1);
         assertThat(poll.stopIfFull(sock)).isTrue();
-        sock.charge(-501);
-        assertThat(poll.stopIfFull(sock)).isFalse();
+        sock.charge(-300);
+        assertThat(poll.stopIfFull(sock)).isFalse();        // more than half: goes on waiting
+        DeadSkb.uncharge(sock, 201);
+        assertThat(queued[0]).isEqualTo(1);
+        sock.charge(301);
+        poll.start(sock);
+        sock.charge(-301);
+        assertThat(poll.stopIfFull(sock)).isFalse();        // less than half: waits no more
+        DeadSkb.uncharge(sock, 1);
+        assertThat(queued[0]).isEqualTo(1);
     }
 
     @Test
