@@ -60,6 +60,7 @@ public final class VhostVirtqueue {
     private boolean publishPending;
     private int out;
     private int in;
+    private int indirectLeft;               // descriptors of indirect tables that this chain may still have
 
     VhostVirtqueue(String name, Edition edition, Cpu cpu, Trace trace, PhysMem memory, GuestMemory guest,
             boolean eventIdx, EventFd call, VhostMonitor monitor) {
@@ -163,6 +164,7 @@ public final class VhostVirtqueue {
         iov.clear();
         out = 0;
         in = 0;
+        indirectLeft = MAX_INDIRECT;
         int i = head;
         int found = 0;
         while (true) {
@@ -188,7 +190,10 @@ public final class VhostVirtqueue {
         }
     }
 
-    /** {@code get_indirect}: a table of its own, read in sequence; only its NEXT flags count. */
+    /**
+     * {@code get_indirect}: a table of its own, read in sequence; only its NEXT flags count. Deviation: all tables of
+     * a chain together have at most 65536 descriptors, else one chain could keep the worker for num times as many.
+     */
     private int walkIndirect(long addr, long len) {
         if (len == 0 || len % Vring.DESC_SIZE != 0) {
             return broken(VqRule.INDIRECT_LEN, -Errno.EINVAL);
@@ -201,8 +206,9 @@ public final class VhostVirtqueue {
         if (len / Vring.DESC_SIZE > MAX_INDIRECT) {
             return broken(VqRule.INDIRECT_TOO_BIG, -Errno.E2BIG);
         }
-        int count = (int) (len / Vring.DESC_SIZE);
+        int count = (int) Math.min(len / Vring.DESC_SIZE, indirectLeft);
         for (int found = 0; found < count; found++) {
+            indirectLeft--;
             long at = indirectDesc(found);
             long descAddr = memory.le64(at);
             long descLen = Integer.toUnsignedLong(memory.le32(at + Vring.DESC_LEN));

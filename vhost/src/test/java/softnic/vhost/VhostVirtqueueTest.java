@@ -270,6 +270,21 @@ class VhostVirtqueueTest {
         assertTakes(1);
     }
 
+    /** Invariant 29: one chain ends within num + 65536 descriptors, however many tables it names. */
+    @Test
+    void manyIndirectTablesAreNoLongerThanOne() {
+        ram.guest.addRegion(8 << 20, java.lang.foreign.Arena.ofAuto().allocate(1 << 20, 4096));
+        for (int i = 0; i < 65536; i++) {
+            ram.desc((8 << 20) + 16L * i, Ram.DATA, 0, i < 65535 ? VRING_DESC_F_NEXT : 0, 0);
+        }
+        ram.ring.desc(1, 8 << 20, 65536 * 16, VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT, 2);
+        ram.ring.desc(2, 8 << 20, 65536 * 16, VRING_DESC_F_INDIRECT, 0);
+        ram.post(1);
+        assertBroken(VqRule.INDIRECT_LOOP, Errno.EINVAL);
+        ram.ring.desc(1, 8 << 20, 65536 * 16, VRING_DESC_F_INDIRECT, 0);
+        assertTakes(1);
+    }
+
     /** The table is translated before its size is looked at. */
     @Test
     void anIndirectTableMustLieInMemory() {
