@@ -36,8 +36,9 @@ import softnic.trace.Tracepoint;
  *     would need more than MAX_SKB_FRAGS pages (3.14)
  * @param chargesPinnedPages a pinned packet is charged whole pages (3.6), not its bytes
  * @param tapReserve headroom in front of the Ethernet header, in bytes: NET_IP_ALIGN, later TAP_RESERVE
- * @param waitsAtShutdown shutdown waits for outstanding buffers (as merged), or releases them at once
- *     (the cover letter)
+ * @param packsCopiedUbufs skb_copy_ubufs fills whole pages (4.14), not one page a fragment, and refuses a shared skb
+ * @param availIdxCached vhost_get_vq_desc reads the guest's available index again only when it has taken all that
+ *     it knows of (6.x), not each time
  */
 public record Edition(
         String name,
@@ -63,17 +64,18 @@ public record Edition(
         boolean clampsLinear,
         boolean chargesPinnedPages,
         int tapReserve,
-        boolean waitsAtShutdown) {
+        boolean packsCopiedUbufs,
+        boolean availIdxCached) {
 
     /** The cover letter of "macvtap/vhost TX zero-copy support" V8, July 2011, on its benchmark kernel. */
     public static final Edition V8 = new Edition("v8", Tracepoint.Names.KERNEL_3_1, 18, false, 1, 0,
             false, false, false, true, true, true, false, false, true, 0, false, false, true, true, false, false, 0,
-            false);
+            false, false);
 
     /** Linux 6.1, of which the golden call graphs were recorded. */
     public static final Edition V6_1 = new Edition("6.1", Tracepoint.Names.KERNEL_6_1, 17, true, 2, 1,
             true, true, true, false, false, false, true, true, false, 256, true, true, false, false, true, true, 2,
-            true);
+            true, true);
 
     /** Every edition, oldest first. */
     public static final List<Edition> ALL = List.of(V8, V6_1);

@@ -118,7 +118,7 @@ enum PlantedFault {
             drop("nic.InterruptVector", "unmask", "wakeUp")),
     REQUEUE_FORGOTTEN("the worker makes room for others and does not queue itself again",
             v8(65536).smallWeight(), "invariant 23: house:",
-            drop("vhost.HandleTx", "send", "run")),
+            drop("vhost.HandleTx", "exceedsWeight", "run")),
 
     // ---- the NIC and the wire
 

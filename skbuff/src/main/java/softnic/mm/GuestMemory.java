@@ -24,8 +24,9 @@ public final class GuestMemory {
         this.memory = memory;
     }
 
-    /** Adds guest RAM at {@code atGpa}. Set-up only. */
+    /** Adds guest RAM of whole pages at {@code atGpa}, beside what there is. Set-up only. */
     public void addRegion(long atGpa, MemorySegment ram) {
+        check(atGpa, ram);
         if (gpa.length == VHOST_MEMORY_MAX_NREGIONS) {
             throw new IllegalArgumentException("mm: at most " + VHOST_MEMORY_MAX_NREGIONS
                     + " memory regions [vhost_set_memory, drivers/vhost/vhost.c]");
@@ -39,9 +40,25 @@ public final class GuestMemory {
         hpa[n] = memory.addPagedRegion(ram, null);
     }
 
-    /** Host address of the first region's memory. */
-    public long firstHpa() {
-        return hpa[0];
+    private void check(long atGpa, MemorySegment ram) {
+        long mask = PhysMem.PAGE_SIZE - 1;
+        if ((atGpa & mask) != 0 || (ram.byteSize() & mask) != 0 || ram.byteSize() == 0 || !ram.isNative()
+                || (ram.address() & mask) != 0) {
+            throw new IllegalArgumentException("mm: region must be whole native pages, got gpa 0x"
+                    + Long.toHexString(atGpa) + ", " + ram.byteSize() + " bytes");
+        }
+        long last = atGpa + ram.byteSize() - 1;
+        boolean wraps = Long.compareUnsigned(last, atGpa) < 0;
+        boolean overlaps = false;
+        for (int i = 0; i < gpa.length; i++) {
+            overlaps |= Long.compareUnsigned(atGpa, gpa[i] + size[i] - 1) <= 0
+                    && Long.compareUnsigned(gpa[i], last) <= 0;
+        }
+        if (wraps || overlaps) {
+            throw new IllegalArgumentException("mm: region at gpa 0x" + Long.toHexString(atGpa) + " of "
+                    + ram.byteSize() + " bytes "
+                    + (wraps ? "passes the end of the address space" : "overlaps another"));
+        }
     }
 
     public int regions() {
@@ -71,6 +88,9 @@ public final class GuestMemory {
      * @return pieces appended, or -EFAULT (no such memory), -ENOBUFS (too many pieces)
      */
     public int translate(long guestPhysical, long lenBytes, IoVec iov, int maxPieces) {
+        if (lenBytes > 0 && Long.compareUnsigned(guestPhysical + lenBytes - 1, guestPhysical) < 0) {
+            return -Errno.EFAULT;           // would pass 2^64 and go on at 0
+        }
         long done = 0;
         int pieces = 0;
         while (done < lenBytes) {
@@ -125,7 +145,8 @@ public final class GuestMemory {
 
     private int find(long at) {
         for (int i = 0; i < gpa.length; i++) {
-            if (at - gpa[i] >= 0 && at - gpa[i] < size[i]) {
+            long into = at - gpa[i];        // unsigned: below the region, it is huge, hence negative or beyond the size
+            if (into >= 0 && into < size[i]) {
                 return i;
             }
         }

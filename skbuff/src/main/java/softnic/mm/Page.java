@@ -14,11 +14,11 @@ import net.openhft.chronicle.core.io.ReferenceOwner;
  */
 public final class Page extends AbstractReferenceCounted {
 
-    private static final VarHandle PARKED;
+    private static final VarHandle TURNS;
 
     static {
         try {
-            PARKED = MethodHandles.lookup().findVarHandle(Page.class, "parked", boolean.class);
+            TURNS = MethodHandles.lookup().findVarHandle(Page.class, "turns", int.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
@@ -26,13 +26,13 @@ public final class Page extends AbstractReferenceCounted {
 
     private final long hpa;
     private final PageAllocator home;
-    private volatile boolean parked;
+    private volatile int turns;         // odd: in the free list; each alloc and free is one turn
 
     Page(long hpa, PageAllocator home) {
         super(false);
         this.hpa = hpa;
         this.home = home;
-        this.parked = home != null;
+        this.turns = home != null ? 1 : 0;
         singleThreadedCheckDisabled(true);
     }
 
@@ -53,8 +53,11 @@ public final class Page extends AbstractReferenceCounted {
 
     /** One holder less ({@code put_page}); the last one gives an allocated page back. Any agent. */
     public void put(ReferenceOwner holder) {
+        assert holders() > 0 : "page 0x" + Long.toHexString(hpa) + " put by " + holder.referenceName()
+                + ", but nobody holds it";
+        int turn = turns;                   // ours until released: cannot be freed, so cannot be allocated again
         release(holder);
-        if (home != null && refCount() == 1 && PARKED.compareAndSet(this, false, true)) {
+        if (home != null && refCount() == 1 && TURNS.compareAndSet(this, turn, turn + 1)) {
             home.free(this);
         }
     }
@@ -65,8 +68,8 @@ public final class Page extends AbstractReferenceCounted {
     }
 
     void unpark() {
-        assert parked : this + " allocated twice";
-        parked = false;
+        assert (turns & 1) == 1 : this + " allocated twice";
+        turns = turns + 1;
     }
 
     @Override

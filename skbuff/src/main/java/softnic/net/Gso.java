@@ -46,6 +46,9 @@ public final class Gso {
      * Verifies the headers and cuts the packet into segments, which then hang on {@code skb.next()}. Where
      * only the sender's honesty was in doubt, it computes {@code gso_segs} and cuts nothing.
      *
+     * <p>Deviation: 3.1 let the segments share user pages that it then gave back (CVE-2014-0131); we copy them
+     * first, as 3.14 does.
+     *
      * @return 0, -EINVAL for headers that are not TCP over IPv4, -ENOMEM; the packet stays the caller's
      */
     public int segment(SkBuff skb, int features) {
@@ -56,33 +59,57 @@ public final class Gso {
     }
 
     private int tcp4Segment(SkBuff skb, int features) {
-        MemorySegment m = memory.segment(skb.dataHpa());
-        long data = PhysMem.offset(skb.dataHpa());
-        long ip = data + EthHeader.ETH_HLEN;
-        int headlen = skb.headlen();
-        if (skb.protocol() != EthHeader.ETH_P_IP || headlen < EthHeader.ETH_HLEN + Ipv4Header.SIZE) {
+        if (skb.protocol() != EthHeader.ETH_P_IP || !SkbCopy.mayPull(skb, EthHeader.ETH_HLEN + Ipv4Header.SIZE)) {
             return -Errno.EINVAL;
         }
-        int ipLen = Ipv4Header.headerLen(m, ip);
+        int ipLen = Ipv4Header.headerLen(segmentOf(skb), at(skb, EthHeader.ETH_HLEN));
         int l4 = EthHeader.ETH_HLEN + ipLen;
-        if (ipLen < Ipv4Header.SIZE || Ipv4Header.protocol(m, ip) != Ipv4Header.IPPROTO_TCP
-                || headlen < l4 + TcpHeader.SIZE) {
+        if (ipLen < Ipv4Header.SIZE
+                || Ipv4Header.protocol(segmentOf(skb), at(skb, EthHeader.ETH_HLEN)) != Ipv4Header.IPPROTO_TCP
+                || !SkbCopy.mayPull(skb, l4 + TcpHeader.SIZE)) {
             return -Errno.EINVAL;
         }
-        int tcpLen = TcpHeader.headerLen(m, data + l4);
-        int headers = l4 + tcpLen;
+        int headers = l4 + TcpHeader.headerLen(segmentOf(skb), at(skb, l4));
         int mss = skb.shinfo().gsoSize();
         int payload = skb.len() - headers;
-        if (tcpLen < TcpHeader.SIZE || headlen < headers || payload <= mss) {
+        if (headers < l4 + TcpHeader.SIZE || payload <= mss || !SkbCopy.mayPull(skb, headers)) {
             return -Errno.EINVAL;
         }
         skb.networkHeaderAt(EthHeader.ETH_HLEN);
         skb.transportHeaderAt(l4);
+        if (skb.ipSummed() != SkBuff.CHECKSUM_PARTIAL && sendCheck(skb, l4) != 0) {
+            return -Errno.ENOMEM;
+        }
         if (isOk(skb, features | NetDevice.NETIF_F_GSO_ROBUST)) {
             skb.shinfo().gsoSegs((payload + mss - 1) / mss);
             return 0;
         }
         return cut(skb, features, headers, l4, payload, mss);
+    }
+
+    /** The sender left the checksum to nobody: we leave it to the device ({@code tcp_v4_gso_send_check}). */
+    private int sendCheck(SkBuff skb, int l4) {
+        if (skb.isHeaderCloned() && SkbCopy.expandHead(skb, 0, 0) != 0) {
+            return -Errno.ENOMEM;
+        }
+        storePseudo(skb, l4, skb.len() - l4);
+        return 0;
+    }
+
+    private void storePseudo(SkBuff skb, int l4, int l4Len) {
+        MemorySegment m = segmentOf(skb);
+        long pseudo = Checksum.pseudoIpv4(m, at(skb, EthHeader.ETH_HLEN), Ipv4Header.IPPROTO_TCP, l4Len);
+        Checksum.store(m, at(skb, l4) + TcpHeader.CHECK, ~Checksum.fold(pseudo) & 0xFFFF);
+        skb.checksumPartial(l4, TcpHeader.CHECK);
+    }
+
+    private MemorySegment segmentOf(SkBuff skb) {
+        return memory.segment(skb.dataHpa());
+    }
+
+    /** Where in {@link #segmentOf} the byte at {@code offset} of the linear part lies. */
+    private static long at(SkBuff skb, int offset) {
+        return PhysMem.offset(skb.dataHpa()) + offset;
     }
 
     private int cut(SkBuff skb, int features, int headers, int l4, int payload, int mss) {
@@ -166,7 +193,6 @@ public final class Gso {
             segment.protocol(skb.protocol());
             segment.networkHeaderAt(EthHeader.ETH_HLEN);
             segment.transportHeaderAt(skb.transportOffset());
-            segment.queueMapping(skb.queueMapping());
         }
         return segment;
     }
@@ -185,9 +211,7 @@ public final class Gso {
         int flags = TcpHeader.flags(m, tcp);
         flags = isLast ? flags : flags & ~(TcpHeader.FIN | TcpHeader.PSH);
         TcpHeader.flags(m, tcp, done == 0 ? flags : flags & ~TcpHeader.CWR);
-        long pseudo = Checksum.pseudoIpv4(m, ip, Ipv4Header.IPPROTO_TCP, tcpLen + bytes);
-        Checksum.store(m, tcp + TcpHeader.CHECK, ~Checksum.fold(pseudo) & 0xFFFF);
-        segment.checksumPartial(l4, TcpHeader.CHECK);
+        storePseudo(segment, l4, tcpLen + bytes);
         if (!csum) {
             checksumHelp(segment);
         }

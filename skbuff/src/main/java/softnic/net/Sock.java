@@ -5,6 +5,7 @@ import java.lang.invoke.VarHandle;
 import softnic.mm.Errno;
 import softnic.mm.IoVec;
 import softnic.mm.PageAllocator;
+import softnic.mm.PhysMem;
 import softnic.skb.SkBuff;
 import softnic.skb.SkbPool;
 import softnic.skb.UbufInfo;
@@ -134,12 +135,12 @@ public abstract class Sock implements SkBuff.Destructor {
     /**
      * Waits for POLLOUT: {@code waiter} runs, on the agent that makes room, until it is taken off with null.
      *
-     * @return true if there is room already
+     * @return true if somebody waits and there is room already
      */
     public boolean pollOut(Runnable waiter) {
         writeWaiter = waiter;
-        if (isWriteable()) {
-            return true;
+        if (waiter == null || isWriteable()) {
+            return waiter != null;
         }
         asyncNospace = true;
         VarHandle.fullFence();              // ask before looking again: pairs with destruct()
@@ -172,6 +173,10 @@ public abstract class Sock implements SkBuff.Destructor {
             allocErr = -Errno.EAGAIN;
             return null;
         }
+        if (dataLen > (long) pool.maxFrags() * PhysMem.PAGE_SIZE) {
+            allocErr = -Errno.EMSGSIZE;     // before anything is allocated: 3.1 forgot to look (CVE-2012-2136)
+            return null;
+        }
         SkBuff skb = pool.alloc(headerLen);
         if (skb == null) {
             allocErr = -Errno.ENOBUFS;
@@ -190,17 +195,14 @@ public abstract class Sock implements SkBuff.Destructor {
         int left = dataLen;
         var shinfo = skb.shinfo();
         while (left > 0) {
-            if (shinfo.nrFrags() == shinfo.frags().length) {
-                return -Errno.EMSGSIZE;
-            }
             if (!shinfo.frag(shinfo.nrFrags()).alloc(pages)) {
                 return -Errno.ENOBUFS;
             }
-            int piece = Math.min(left, softnic.mm.PhysMem.PAGE_SIZE);
+            int piece = Math.min(left, PhysMem.PAGE_SIZE);
             shinfo.addFrag(0, piece);
             left -= piece;
         }
-        skb.addFragBytes(dataLen, shinfo.nrFrags() * softnic.mm.PhysMem.PAGE_SIZE);
+        skb.addFragBytes(dataLen, shinfo.nrFrags() * PhysMem.PAGE_SIZE);
         return 0;
     }
 

@@ -132,7 +132,7 @@ public final class VirtualTimeRunner implements Runner, Cpu {
 
     /** Runs until virtual time {@code untilNs}; events at that very time wait for the next call. */
     public void runUntil(long untilNs) {
-        long untilPs = untilNs * PICOS_PER_NANO;
+        long untilPs = picos(untilNs);
         while (!events.isEmpty() && events.firstTimePs() < untilPs) {
             step();
         }
@@ -145,10 +145,15 @@ public final class VirtualTimeRunner implements Runner, Cpu {
      * @return true if so, false if {@code limitNs} came first
      */
     public boolean runUntilQuiet(long limitNs) {
-        while (!events.isEmpty() && events.firstTimePs() <= limitNs * PICOS_PER_NANO) {
+        long limitPs = picos(limitNs);
+        while (!events.isEmpty() && events.firstTimePs() <= limitPs) {
             step();
         }
         return events.isEmpty();
+    }
+
+    private static long picos(long nanos) {
+        return nanos > Long.MAX_VALUE / PICOS_PER_NANO ? Long.MAX_VALUE : nanos * PICOS_PER_NANO;
     }
 
     /** Busy time of a processor, in nanoseconds: the sum of all its charges. */
@@ -362,7 +367,7 @@ public final class VirtualTimeRunner implements Runner, Cpu {
                 timerAtPs = Long.MAX_VALUE;
                 return;
             }
-            long atPs = Math.max(deadlineNs * PICOS_PER_NANO, nowPs);
+            long atPs = Math.max(picos(deadlineNs), nowPs);
             if (atPs != timerAtPs) {
                 timerAtPs = atPs;
                 events.push(atPs, KIND_TIMER << KIND_SHIFT | index);

@@ -69,7 +69,6 @@ public final class SkBuff {
     private int ipSummed;
     private int csumStart;
     private int csumOffset;
-    private int queueMapping;
     private SkBuff next;
 
     SkBuff(SkbPool pool, int index) {
@@ -94,7 +93,6 @@ public final class SkBuff {
         ipSummed = CHECKSUM_NONE;
         csumStart = 0;
         csumOffset = 0;
-        queueMapping = 0;
         next = null;
         users = 1;
     }
@@ -113,7 +111,6 @@ public final class SkBuff {
         ipSummed = from.ipSummed;
         csumStart = from.csumStart;
         csumOffset = from.csumOffset;
-        queueMapping = from.queueMapping;
     }
 
     // ---- geometry
@@ -376,14 +373,6 @@ public final class SkBuff {
 
     public void next(SkBuff skb) {
         next = skb;
-    }
-
-    public int queueMapping() {
-        return queueMapping;
-    }
-
-    public void queueMapping(int queue) {
-        queueMapping = queue;
     }
 
     @Override

@@ -19,7 +19,7 @@ public final class SkbCopy {
      * A second skb over the same data ({@code skb_clone}). A zero-copy packet gives its user pages up first:
      * a clone may live for ever.
      *
-     * @return null when memory is short; {@code skb} then is as before
+     * @return null when memory is short; {@code skb} then has the bytes it had, its user pages perhaps copied
      */
     public static SkBuff clone(SkBuff skb) {
         Trace trace = skb.pool.trace();
@@ -45,42 +45,67 @@ public final class SkbCopy {
 
     /**
      * Copies each fragment into a page of the kernel, gives the user's pages back and completes the ubuf
-     * ({@code skb_copy_ubufs}, 3.1: one page a fragment, sizes unchanged).
+     * ({@code skb_copy_ubufs}): one page a fragment, sizes unchanged (3.1), or page after page filled (4.14).
      *
-     * @return 0, or -ENOMEM with the packet as it was
+     * @return 0; or with the packet as it was -ENOMEM, -EINVAL for a shared skb (4.14)
      */
     public static int copyUbufs(SkBuff skb) {
         SkbPool pool = skb.pool;
         pool.trace().enter(Tracepoint.SKB_COPY_UBUFS);
-        SkbSharedInfo scratch = pool.allocHead(1);
-        int err = scratch == null ? -Errno.ENOMEM : copyFrags(skb, scratch);
+        int err = pool.edition().packsCopiedUbufs() && skb.isShared() ? -Errno.EINVAL : copyFrags(skb);
         pool.counters().bump(err == 0 ? SkbPool.Count.COPY_UBUFS : SkbPool.Count.COPY_UBUFS_FAILED);
         pool.trace().exit(Tracepoint.SKB_COPY_UBUFS);
         return err;
     }
 
-    private static int copyFrags(SkBuff skb, SkbSharedInfo scratch) {
+    /** The new pages wait in a spare head's slots, where the kernel chains them by page->private. */
+    private static int copyFrags(SkBuff skb) {
         SkbPool pool = skb.pool;
+        SkbSharedInfo spare = pool.allocHead(1);
+        if (spare == null) {
+            return -Errno.ENOMEM;
+        }
         SkbSharedInfo shinfo = skb.shinfo;
-        for (int i = 0; i < shinfo.nrFrags; i++) {
-            if (!scratch.frags[i].alloc(pool.pages())) {
+        int pages = pool.edition().packsCopiedUbufs()
+                ? skb.dataLen() + PhysMem.PAGE_SIZE - 1 >>> PhysMem.PAGE_SHIFT : shinfo.nrFrags;
+        int err = copyInto(skb, spare.frags, pages);
+        if (err == 0) {
+            for (int i = 0; i < shinfo.nrFrags; i++) {
+                shinfo.frags[i].put();
+            }
+            for (int i = 0; i < pages; i++) {
+                shinfo.frags[i].takeFrom(spare.frags[i]);
+                shinfo.frags[i].pageOffset = 0;
+                shinfo.frags[i].size = spare.frags[i].size;
+            }
+            shinfo.nrFrags = pages;
+        }
+        pool.freeHead(spare);
+        if (err == 0) {
+            shinfo.zcopyClear(false);
+        }
+        return err;
+    }
+
+    private static int copyInto(SkBuff skb, SkbFrag[] to, int pages) {
+        SkbPool pool = skb.pool;
+        for (int i = 0; i < pages; i++) {
+            if (!to[i].alloc(pool.pages())) {
                 while (i-- > 0) {
-                    scratch.frags[i].put();
+                    to[i].put();
                 }
-                pool.freeHead(scratch);
                 return -Errno.ENOMEM;
             }
         }
-        for (int i = 0; i < shinfo.nrFrags; i++) {
-            SkbFrag frag = shinfo.frags[i];
-            pool.memory().copy(frag.hpa(), scratch.frags[i].page().hpa(), frag.size);
-            pool.cpu().charge(Cost.SOFT_COPY, frag.size);
-            frag.put();
-            frag.takeFrom(scratch.frags[i]);
-            frag.pageOffset = 0;
+        boolean packed = pool.edition().packsCopiedUbufs();
+        int done = 0;
+        for (int i = 0; i < pages; i++) {
+            int bytes = packed ? Math.min(PhysMem.PAGE_SIZE, skb.dataLen() - done) : skb.shinfo.frags[i].size;
+            copyBits(skb, skb.headlen() + done, to[i].page().hpa(), bytes);
+            to[i].size = bytes;
+            done += bytes;
         }
-        pool.freeHead(scratch);
-        shinfo.zcopyClear(false);
+        pool.cpu().charge(Cost.SOFT_COPY, done);
         return 0;
     }
 
@@ -135,6 +160,11 @@ public final class SkbCopy {
     /** All bytes linear ({@code skb_linearize}). @return 0 or -ENOMEM */
     public static int linearize(SkBuff skb) {
         return skb.dataLen() == 0 ? 0 : pullTail(skb, skb.dataLen());
+    }
+
+    /** Makes the first {@code bytes} linear ({@code pskb_may_pull}); false: there are not so many, or no memory. */
+    public static boolean mayPull(SkBuff skb, int bytes) {
+        return bytes <= skb.headlen() || bytes <= skb.len() && pullTail(skb, bytes - skb.headlen()) == 0;
     }
 
     /**

@@ -22,6 +22,9 @@ public final class SkbPool {
     /** {@code SMP_CACHE_BYTES}: heads are aligned to it ({@code SKB_DATA_ALIGN}). */
     public static final int CACHE_LINE = 64;
 
+    /** Largest head, in bytes. */
+    public static final int MAX_HEAD = 128 << 10;
+
     private static final int MIN_HEAD_SHIFT = 9;
     /** How many heads of 512 bytes, 1 KiB, ... 128 KiB there are. */
     private static final int[] HEADS = {4096, 1024, 1024, 2048, 256, 64, 32, 16, 16};
@@ -97,7 +100,6 @@ public final class SkbPool {
         trace.exit(Tracepoint.CONSUME_SKB);
     }
 
-
     void kfree(SkBuff skb) {
         trace.enter(Tracepoint.KFREE_SKB);
         if (skb.unref()) {
@@ -107,7 +109,6 @@ public final class SkbPool {
         trace.exit(Tracepoint.KFREE_SKB);
     }
 
-
     /** As {@link SkBuff#consume}, from a driver's clean ({@code napi_consume_skb}, dev_kfree_skb_any in 3.1). */
     public void napiConsume(SkBuff skb) {
         trace.enter(Tracepoint.NAPI_CONSUME_SKB);
@@ -116,7 +117,6 @@ public final class SkbPool {
         }
         trace.exit(Tracepoint.NAPI_CONSUME_SKB);
     }
-
 
     /** {@code __kfree_skb}: the charge first, then the data, then the struct. */
     private void free(SkBuff skb) {
@@ -160,12 +160,11 @@ public final class SkbPool {
         return index == IndexStack.EMPTY ? null : skbs[index];
     }
 
-    void freeStruct(SkBuff skb) {
-        freeSkbs.push(skb.index);
-    }
-
-    /** The smallest free head of at least {@code size} bytes ({@code kmalloc_reserve}). */
+    /** The smallest free head of at least {@code size} bytes ({@code kmalloc_reserve}), or null. */
     SkbSharedInfo allocHead(int size) {
+        if (size < 0 || size > MAX_HEAD) {
+            return null;
+        }
         int end = size + CACHE_LINE - 1 & -CACHE_LINE;
         int first = Math.max(0, 32 - Integer.numberOfLeadingZeros(Math.max(end, 1) - 1) - MIN_HEAD_SHIFT);
         for (int c = first; c < HEADS.length; c++) {
@@ -210,6 +209,11 @@ public final class SkbPool {
             }
         }
         return sum;
+    }
+
+    /** {@code MAX_SKB_FRAGS}: fragments a packet can have. */
+    public int maxFrags() {
+        return edition.maxSkbFrags();
     }
 
     public Counters<Count> counters() {

@@ -1,5 +1,6 @@
 package softnic.vhost;
 
+import softnic.Edition;
 import softnic.mm.Errno;
 import softnic.net.Sock;
 import softnic.sched.Cost;
@@ -15,10 +16,11 @@ import softnic.trace.Tracepoint;
 final class HandleRx implements VhostWork.Step {
 
     /** What handle_rx counts. */
-    enum Count { CALLS, PACKETS, BYTES, NO_BUFFER, TRUNCATED, WEIGHT_EXCEEDED }
+    enum Count { CALLS, PACKETS, BYTES, NO_BUFFER, DISCARDED, WEIGHT_EXCEEDED }
 
     private enum State { BEGIN, NEXT, ENABLING }
 
+    private final Edition edition;
     private final Cpu cpu;
     private final Trace trace;
     private final VhostVirtqueue vq;
@@ -29,9 +31,11 @@ final class HandleRx implements VhostWork.Step {
     private State state = State.BEGIN;
     private boolean guestWasFaster;
     private long totalLen;
+    private int turns;
 
-    HandleRx(Cpu cpu, Trace trace, VhostVirtqueue vq, Runnable pollAgain, Counters<Count> counters,
+    HandleRx(Edition edition, Cpu cpu, Trace trace, VhostVirtqueue vq, Runnable pollAgain, Counters<Count> counters,
             HandleTx.SharedTx shared) {
+        this.edition = edition;
         this.cpu = cpu;
         this.trace = trace;
         this.vq = vq;
@@ -52,12 +56,14 @@ final class HandleRx implements VhostWork.Step {
     private boolean begin() {
         trace.enter(Tracepoint.HANDLE_RX);
         counters.bump(Count.CALLS);
-        cpu.charge(Cost.VHOST_RUN, 1);
         if (shared.sock == null) {
+            cpu.charge(Cost.VHOST_RUN, 1);
             return end();
         }
-        vq.disableNotify();
+        vq.disableNotify();                 // the first thing a call does
+        cpu.charge(Cost.VHOST_RUN, 1);
         totalLen = 0;
+        turns = 0;
         return next();
     }
 
@@ -86,28 +92,35 @@ final class HandleRx implements VhostWork.Step {
         return receive(sock, head, packetLen + sock.vnetHdrSz());
     }
 
-    /** A packet that does not fit its one buffer is cut, as recvmsg cuts it, and counted. */
+    /**
+     * A packet that does not fit its one buffer is thrown away whole and the buffer kept; 3.1 believed it to fit
+     * (CVE-2014-0077).
+     */
     private boolean receive(Sock sock, int head, int wanted) {
-        long room = vq.iov().length();
-        int received = sock.recvmsg(vq.iov(), (int) Math.min(wanted, room));
+        boolean fits = wanted <= vq.iov().length();
+        int received = sock.recvmsg(vq.iov(), fits ? wanted : 1);
         cpu.charge(Cost.VHOST_RX, 1);
-        if (received < 0) {
+        if (received != wanted) {
+            counters.bump(Count.DISCARDED);
             vq.discardVqDesc(1);
-            return end();
+        } else {
+            counters.bump(Count.PACKETS);
+            counters.add(Count.BYTES, received);
+            totalLen += received;
+            vq.addUsed(head, received);
+            vq.signal();
         }
-        if (received < wanted) {
-            counters.bump(Count.TRUNCATED);
+        return !exceedsWeight() || end();
+    }
+
+    /** One turn of the loop more ({@code vhost_exceeds_weight}): enough for one call, the work is queued again. */
+    private boolean exceedsWeight() {
+        turns++;
+        if (totalLen < HandleTx.VHOST_NET_WEIGHT && (edition.packetWeight() == 0 || turns < edition.packetWeight())) {
+            return false;
         }
-        counters.bump(Count.PACKETS);
-        counters.add(Count.BYTES, received);
-        vq.addUsed(head, received);
-        vq.signal();
-        totalLen += received;
-        if (totalLen >= HandleTx.VHOST_NET_WEIGHT) {
-            counters.bump(Count.WEIGHT_EXCEEDED);
-            pollAgain.run();
-            return end();
-        }
+        counters.bump(Count.WEIGHT_EXCEEDED);
+        pollAgain.run();
         return true;
     }
 
@@ -121,7 +134,7 @@ final class HandleRx implements VhostWork.Step {
             return end();
         }
         vq.disableNotify();
-        return next();
+        return exceedsWeight() ? end() : next();        // else a guest that moves its index to and fro holds the worker
     }
 
     private boolean end() {

@@ -85,7 +85,7 @@ final class HandleTx implements VhostWork.Step {
 
     private State state = State.BEGIN;
     private long totalLen;
-    private int sentPackets;
+    private int turns;
 
     @Override
     public boolean run() {
@@ -103,19 +103,20 @@ final class HandleTx implements VhostWork.Step {
         trace.enter(work);
         trace.enter(Tracepoint.HANDLE_TX);
         shared.counters.bump(Count.CALLS);
-        cpu.charge(Cost.VHOST_RUN, 1);
         if (shared.sock == null || edition.waitsForSndbuf() && txPoll.stopIfFull(shared.sock)) {
+            cpu.charge(Cost.VHOST_RUN, 1);
             trace.exit(Tracepoint.HANDLE_TX);
             trace.exit(work);
             return false;
         }
-        vq.disableNotify();
+        vq.disableNotify();                 // the first thing a call does
+        cpu.charge(Cost.VHOST_RUN, 1);
         if (!edition.waitsForSndbuf()) {
             txPoll.stop();
         }
         trace.enter(variant());
         totalLen = 0;
-        sentPackets = 0;
+        turns = 0;
         return again();
     }
 
@@ -161,6 +162,10 @@ final class HandleTx implements VhostWork.Step {
         state = State.NEXT;
         if (!shared.isZerocopy() && shared.copiedCount == VHOST_NET_BATCH) {
             signalCopied();
+            return true;                    // a step publishes last
+        }
+        if (zcopies.isFull()) {
+            return waitForPending();        // Deviation: 3.1 let upend_idx catch done_idx and lost all heads
         }
         int head = vq.getVqDesc();
         if (head < 0) {
@@ -169,12 +174,13 @@ final class HandleTx implements VhostWork.Step {
         if (head == vq.num()) {
             return nothingNew();
         }
-        int len = (int) vq.iov().length(0, vq.out());
-        if (vq.in() != 0 || len == 0) {
+        long bytes = vq.iov().length(0, vq.out());
+        if (vq.in() != 0 || bytes == 0) {
             vq.broken(vq.in() != 0 ? VqRule.TX_HAS_IN : VqRule.TX_EMPTY, -Errno.EINVAL);
             return end();
         }
-        return send(head, len);
+        // 1024 pieces may name 4 TiB; what is cut here is too long in any case
+        return send(head, (int) Math.min(bytes, Integer.MAX_VALUE));
     }
 
     private boolean nothingNew() {
@@ -184,16 +190,21 @@ final class HandleTx implements VhostWork.Step {
                 return end();
             }
             if (zcopies.pending() > VHOST_MAX_PEND) {
-                shared.counters.bump(Count.PENDING_WAIT);
-                shared.sock.wantSpace();
-                txPoll.start(shared.sock);
-                return end();
+                return waitForPending();
             }
         }
         cpu.charge(Cost.VHOST_ENABLE_NOTIFY, 1);
         state = State.ENABLING;
         cpu.settle(enableNotify);
         return true;
+    }
+
+    /** The socket, which normally has room, wakes: in effect the worker polls until fewer are pending. */
+    private boolean waitForPending() {
+        shared.counters.bump(Count.PENDING_WAIT);
+        shared.sock.wantSpace();
+        txPoll.start(shared.sock);
+        return end();
     }
 
     /** Settled: from here on the guest kicks, unless it has already posted. */
@@ -207,7 +218,18 @@ final class HandleTx implements VhostWork.Step {
             return end();
         }
         vq.disableNotify();
-        return again();
+        return exceedsWeight() ? end() : again();       // a guest that only moves its index counts too: CVE-2019-3900
+    }
+
+    /** One turn of the loop more ({@code vhost_exceeds_weight}): enough for one call, the work is queued again. */
+    private boolean exceedsWeight() {
+        turns++;
+        if (totalLen < VHOST_NET_WEIGHT && (edition.packetWeight() == 0 || turns < edition.packetWeight())) {
+            return false;
+        }
+        shared.counters.bump(Count.WEIGHT_EXCEEDED);
+        pollAgain.run();
+        return true;
     }
 
     private boolean send(int head, int len) {
@@ -228,13 +250,7 @@ final class HandleTx implements VhostWork.Step {
         count(len, zerocopy);
         report(head, zerocopy, slot);
         totalLen += len;
-        sentPackets++;
-        if (totalLen >= VHOST_NET_WEIGHT || edition.packetWeight() > 0 && sentPackets >= edition.packetWeight()) {
-            shared.counters.bump(Count.WEIGHT_EXCEEDED);
-            pollAgain.run();
-            return end();
-        }
-        return againAfterPacket();
+        return exceedsWeight() ? end() : againAfterPacket();
     }
 
     /** As {@link #again}, but the next look belongs to the next step: this one has had its packet. */

@@ -18,14 +18,16 @@ final class TxPoll {
         this.queueWork = queueWork;
     }
 
-    /** Waits for POLLOUT; if there is room already, the work is queued at once ({@code vhost_poll_start}). */
+    /**
+     * Waits for POLLOUT; if there is room already, the work is queued at once ({@code vhost_poll_start}).
+     * Deviation: asks again where the kernel, waiting already, does nothing: room that came between the caller's
+     * look and SOCK_ASYNC_NOSPACE would wake nobody.
+     */
     void start(Sock sock) {
-        if (!started) {
-            started = true;
-            waitsOn = sock;
-            if (sock.pollOut(queueWork)) {
-                queueWork.run();
-            }
+        started = true;
+        waitsOn = sock;
+        if (sock.pollOut(queueWork)) {
+            queueWork.run();
         }
     }
 

@@ -45,6 +45,7 @@ public final class VhostNet {
     private final VhostMonitor monitor;
     private final TxPoll txPoll;
     private final VhostWork rxNet;
+    private final Runnable pollTx;
     private final HandleTx.SharedTx shared = new HandleTx.SharedTx();
     private final Counters<HandleRx.Count> rxCounters = Counters.of("vhost.handle_rx", HandleRx.Count.class);
 
@@ -58,8 +59,8 @@ public final class VhostNet {
         this.edition = edition;
         worker = new VhostWorker(cpu, trace, workerWait);
         monitor = options.monitored() ? new VhostMonitor(violations) : null;
-        tx = new VhostVirtqueue("tx", cpu, trace, memory, guest, options.eventIdx(), txCall, monitor);
-        rx = new VhostVirtqueue("rx", cpu, trace, memory, guest, options.eventIdx(), rxCall,
+        tx = new VhostVirtqueue("tx", edition, cpu, trace, memory, guest, options.eventIdx(), txCall, monitor);
+        rx = new VhostVirtqueue("rx", edition, cpu, trace, memory, guest, options.eventIdx(), rxCall,
                 options.monitored() ? new VhostMonitor(violations) : null);
         shared.zerocopyTx = options.zerocopyTx();
 
@@ -72,8 +73,9 @@ public final class VhostNet {
                 Tracepoint.HANDLE_TX_KICK, shared));
         works[1] = new VhostWork("tx net", new HandleTx(edition, cpu, trace, tx, zcopies, txPoll, pollTx,
                 Tracepoint.HANDLE_TX_NET, shared));
-        works[2] = new VhostWork("rx kick", new HandleRx(cpu, trace, rx, pollRx, rxCounters, shared));
-        rxNet = new VhostWork("rx net", new HandleRx(cpu, trace, rx, pollRx, rxCounters, shared));
+        works[2] = new VhostWork("rx kick", new HandleRx(edition, cpu, trace, rx, pollRx, rxCounters, shared));
+        rxNet = new VhostWork("rx net", new HandleRx(edition, cpu, trace, rx, pollRx, rxCounters, shared));
+        this.pollTx = pollTx;
         txKick.onSignal(pollTx);
         rxKick.onSignal(pollRx);
     }
@@ -87,6 +89,9 @@ public final class VhostNet {
         sock.pollIn(() -> worker.queue(rxNet));
         if (sock.peekHeadLen() > 0) {
             worker.queue(rxNet);
+        }
+        if (tx.hasAvail()) {
+            pollTx.run();                   // kicked while there was no backend
         }
     }
 

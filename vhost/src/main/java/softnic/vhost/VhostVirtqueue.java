@@ -1,6 +1,7 @@
 package softnic.vhost;
 
 import java.lang.invoke.VarHandle;
+import softnic.Edition;
 import softnic.mm.Errno;
 import softnic.mm.GuestMemory;
 import softnic.mm.IoVec;
@@ -29,6 +30,7 @@ public final class VhostVirtqueue {
     public enum Count { HEADS, USED, SIGNALS, SIGNALS_SUPPRESSED, NOTIFY_ENABLED, NOTIFY_RECHECK_HIT }
 
     private final String name;
+    private final Edition edition;
     private final Cpu cpu;
     private final Trace trace;
     private final PhysMem memory;
@@ -42,6 +44,7 @@ public final class VhostVirtqueue {
     private final Slab scratch = new Slab(PhysMem.PAGE_SIZE);
     private final long scratchHpa;
     private final Runnable publishUsed = this::publishUsed;
+    private final Runnable writeUsedFlags = this::writeUsedFlags;
     private final Runnable callGuest;
 
     private Vring vring;
@@ -49,6 +52,7 @@ public final class VhostVirtqueue {
     private int lastAvailIdx;
     private int availIdx;                   // cached
     private int lastUsedIdx;                // next element to write; published when settled
+    private int readyUsedIdx;               // what the next publication covers
     private int publishedUsedIdx;
     private int usedFlags;
     private int signalledUsed;
@@ -57,10 +61,12 @@ public final class VhostVirtqueue {
     private boolean postedUnannounced;      // monitor: there was work before kicks were asked for
     private int out;
     private int in;
+    private int indirectLeft;               // descriptors of indirect tables that this chain may still have
 
-    VhostVirtqueue(String name, Cpu cpu, Trace trace, PhysMem memory, GuestMemory guest, boolean eventIdx,
-            EventFd call, VhostMonitor monitor) {
+    VhostVirtqueue(String name, Edition edition, Cpu cpu, Trace trace, PhysMem memory, GuestMemory guest,
+            boolean eventIdx, EventFd call, VhostMonitor monitor) {
         this.name = name;
+        this.edition = edition;
         this.cpu = cpu;
         this.trace = trace;
         this.memory = memory;
@@ -74,7 +80,8 @@ public final class VhostVirtqueue {
     }
 
     /**
-     * Gives the ring its size and place ({@code VHOST_SET_VRING_NUM}, {@code _ADDR}).
+     * Gives the ring its size and place ({@code VHOST_SET_VRING_NUM}, {@code _ADDR}). Deviation: at most 1024, as
+     * many as there are zero-copy slots; 3.1 took 32768 and then wrote behind its arrays.
      *
      * @return 0; -EINVAL for a size that is no power of two in 1..1024 or a misaligned address; -EFAULT for
      *     parts outside guest memory
@@ -103,6 +110,7 @@ public final class VhostVirtqueue {
         vring.usedFlags(usedFlags);
         signalledUsedValid = false;
         lastUsedIdx = vring.usedIdxAcquire();
+        readyUsedIdx = lastUsedIdx;
         publishedUsedIdx = lastUsedIdx;
     }
 
@@ -139,12 +147,14 @@ public final class VhostVirtqueue {
     }
 
     private int nextHead() {
-        availIdx = vring.availIdxAcquire();
-        int waiting = availIdx - lastAvailIdx & Vring.IDX_MASK;
-        if (waiting > num) {
-            return broken(VqRule.AVAIL_IDX_JUMP, -Errno.EFAULT);
+        if (!edition.availIdxCached() || availIdx == lastAvailIdx) {
+            int idx = vring.availIdxAcquire();
+            if ((idx - lastAvailIdx & Vring.IDX_MASK) > num) {
+                return broken(VqRule.AVAIL_IDX_JUMP, -Errno.EFAULT);
+            }
+            availIdx = idx;
         }
-        if (waiting == 0) {
+        if (availIdx == lastAvailIdx) {
             return num;
         }
         int head = vring.availRing(lastAvailIdx);
@@ -155,6 +165,7 @@ public final class VhostVirtqueue {
         iov.clear();
         out = 0;
         in = 0;
+        indirectLeft = MAX_INDIRECT;
         int i = head;
         int found = 0;
         while (true) {
@@ -180,21 +191,25 @@ public final class VhostVirtqueue {
         }
     }
 
-    /** {@code get_indirect}: a table of its own, read in sequence; only its NEXT flags count. */
+    /**
+     * {@code get_indirect}: a table of its own, read in sequence; only its NEXT flags count. Deviation: all tables of
+     * a chain together have at most 65536 descriptors, else one chain could keep the worker for num times as many.
+     */
     private int walkIndirect(long addr, long len) {
         if (len == 0 || len % Vring.DESC_SIZE != 0) {
             return broken(VqRule.INDIRECT_LEN, -Errno.EINVAL);
-        }
-        if (len / Vring.DESC_SIZE > MAX_INDIRECT) {
-            return broken(VqRule.INDIRECT_TOO_BIG, -Errno.E2BIG);
         }
         indirect.clear();
         int err = guest.translate(addr, len, indirect, IoVec.UIO_MAXIOV);
         if (err < 0) {
             return broken(VqRule.INDIRECT_OUTSIDE_MEMORY, err);
         }
-        int count = (int) (len / Vring.DESC_SIZE);
+        if (len / Vring.DESC_SIZE > MAX_INDIRECT) {
+            return broken(VqRule.INDIRECT_TOO_BIG, -Errno.E2BIG);
+        }
+        int count = (int) Math.min(len / Vring.DESC_SIZE, indirectLeft);
         for (int found = 0; found < count; found++) {
+            indirectLeft--;
             long at = indirectDesc(found);
             long descAddr = memory.le64(at);
             long descLen = Integer.toUnsignedLong(memory.le32(at + Vring.DESC_LEN));
@@ -244,14 +259,14 @@ public final class VhostVirtqueue {
     void discardVqDesc(int n) {
         lastAvailIdx = lastAvailIdx - n & Vring.IDX_MASK;
         counters.add(Count.HEADS, -n);
-        if (monitor != null) {
+        for (int i = 0; monitor != null && i < n; i++) {
             monitor.headReturned();
         }
     }
 
-    /** True if the guest has posted more than was taken ({@code vhost_vq_avail_empty}, negated). */
+    /** True if there is a ring with more in it than was taken ({@code vhost_vq_avail_empty}, negated). */
     boolean hasAvail() {
-        return vring.availIdxAcquire() != lastAvailIdx;
+        return vring != null && vring.availIdxAcquire() != lastAvailIdx;
     }
 
     // ---- giving them back
@@ -267,8 +282,12 @@ public final class VhostVirtqueue {
         }
     }
 
-    /** Publishes the elements written, and signals the guest if it wants to hear ({@code vhost_signal}). */
+    /**
+     * Publishes the elements written so far, and signals the guest if it wants to hear ({@code vhost_signal}). The
+     * last act of a step: what is added later is paid for later, and needs a signal of its own.
+     */
     void signal() {
+        readyUsedIdx = lastUsedIdx;
         if (!publishPending) {
             publishPending = true;
             cpu.settle(publishUsed);
@@ -278,7 +297,7 @@ public final class VhostVirtqueue {
     private void publishUsed() {
         publishPending = false;
         int old = publishedUsedIdx;
-        publishedUsedIdx = lastUsedIdx;
+        publishedUsedIdx = readyUsedIdx;
         vring.usedIdxRelease(publishedUsedIdx);
         trace.mix(publishedUsedIdx);
         if ((publishedUsedIdx - signalledUsed & Vring.IDX_MASK) < (publishedUsedIdx - old & Vring.IDX_MASK)) {
@@ -315,8 +334,12 @@ public final class VhostVirtqueue {
         }
         usedFlags |= Vring.VRING_USED_F_NO_NOTIFY;
         if (!eventIdx) {
-            vring.usedFlags(usedFlags);
+            cpu.settle(writeUsedFlags);
         }
+    }
+
+    private void writeUsedFlags() {
+        vring.usedFlags(usedFlags);
     }
 
     /**

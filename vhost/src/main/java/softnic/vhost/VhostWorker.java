@@ -39,6 +39,7 @@ public final class VhostWorker implements Agent {
             int slot = (int) tail.getAndIncrement() & SLOTS - 1;
             list.setRelease(slot, work);
             if (asleep) {
+                asleep = false;         // the first to wake it pays
                 cpu.charge(Cost.KICK_WAKE, 1);
             }
             waitQueue.wakeUp();

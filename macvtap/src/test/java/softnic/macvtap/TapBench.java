@@ -1,0 +1,167 @@
+package softnic.macvtap;
+
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import softnic.Edition;
+import softnic.mm.GuestMemory;
+import softnic.mm.IoVec;
+import softnic.mm.PageAllocator;
+import softnic.mm.PhysMem;
+import softnic.net.NetCore;
+import softnic.net.NetDevice;
+import softnic.sched.CostTable;
+import softnic.sched.Cpu;
+import softnic.sched.Llc;
+import softnic.sched.VirtualTimeRunner;
+import softnic.skb.SkBuff;
+import softnic.skb.SkbPool;
+import softnic.skb.UbufInfo;
+import softnic.trace.Trace;
+import softnic.virtio.VirtioNetHdr;
+
+/** A tap on a macvlan on a device that keeps what it is sent; guest memory to send from. */
+final class TapBench implements AutoCloseable {
+
+    static final int HDR = 12;
+    static final int PAGES = 64;
+    static final long MAC = 0x020000000042L;
+    private static final int RAM_PAGES = 96;
+    /** Takes every kind of packet as it is. */
+    static final int ALL = NetDevice.NETIF_F_SG | NetDevice.NETIF_F_HW_CSUM | NetDevice.NETIF_F_HIGHDMA
+            | NetDevice.NETIF_F_GSO | NetDevice.NETIF_F_ALL_TSO | NetDevice.NETIF_F_GSO_ROBUST | 1 << 17;
+
+    /** Keeps packets until the test frees them. */
+    static final class Keeper extends NetDevice {
+        final List<SkBuff> taken = new ArrayList<>();
+
+        Keeper(int features) {
+            super("keeper0", 1, features);
+        }
+
+        @Override
+        public int startXmit(SkBuff skb) {
+            taken.add(skb);
+            return NETDEV_TX_OK;
+        }
+
+        void clean() {
+            taken.forEach(SkBuff::consume);
+            taken.clear();
+        }
+    }
+
+    /** Whose pages were sent. */
+    static final class Owner implements UbufInfo {
+        int callbacks;
+        boolean success;
+        Runnable then = () -> { };
+
+        @Override
+        public void callback(boolean zerocopySuccess) {
+            callbacks++;
+            success = zerocopySuccess;
+            then.run();
+        }
+    }
+
+    final PhysMem memory = new PhysMem();
+    final GuestMemory guest = new GuestMemory(memory);
+    final PageAllocator pages = new PageAllocator(memory, PAGES);
+    final Cpu cpu = new VirtualTimeRunner(CostTable.free());
+    final SkbPool pool;
+    final NetCore core;
+    final Keeper dev;
+    final Macvlan vlan;
+    final MacvtapSock tap;
+    final IoVec iov = new IoVec();
+    private final Arena arena = Arena.ofConfined();
+
+    TapBench(Edition edition, int features, int sndbuf) {
+        guest.addRegion(0, arena.allocate(RAM_PAGES * 4096L, 4096));
+        pool = new SkbPool(memory, pages, edition, cpu, Trace.off(), 600);
+        core = new NetCore(edition, pool, cpu, Trace.off());
+        dev = new Keeper(features);
+        vlan = new Macvlan("macvtap0", MAC, dev, edition, core, Trace.off());
+        tap = new MacvtapSock(vlan, edition, core, cpu, Llc.none(), Trace.off(), memory, guest, pages,
+                new MacvtapSock.Options(HDR, sndbuf));
+    }
+
+    static TapBench of(Edition edition) {
+        return new TapBench(edition, ALL, Integer.MAX_VALUE);
+    }
+
+    /** The packet's first piece: its virtio_net_hdr, in page 0. */
+    TapBench header(int flags, int gsoType, int hdrLen, int gsoSize, int csumStart, int csumOffset) {
+        iov.clear();
+        new VirtioNetHdr().wrap(memory, guest.hpa(0)).set(flags, gsoType, hdrLen, gsoSize, csumStart, csumOffset);
+        iov.add(guest.hpa(0), HDR);
+        return this;
+    }
+
+    TapBench plain(int hdrLen) {
+        return header(0, 0, hdrLen, 0, 0, 0);
+    }
+
+    /** One more piece, {@code len} bytes at {@code gpa}, filled at random. */
+    TapBench piece(Random random, long gpa, int len) {
+        for (int i = 0; i < len; i++) {
+            memory.u8(guest.hpa(gpa + i), random.nextInt());
+        }
+        iov.add(guest.hpa(gpa), len);
+        return this;
+    }
+
+    int send(UbufInfo ubuf) {
+        return tap.sendmsg(iov, (int) iov.length(), ubuf);
+    }
+
+    /** The frame as the guest wrote it. */
+    byte[] frame() {
+        byte[] all = new byte[(int) iov.length() - HDR];
+        int at = 0;
+        for (int p = 1; p < iov.count(); p++) {
+            for (int i = 0; i < iov.len(p); i++) {
+                all[at++] = memory.u8(iov.base(p) + i);
+            }
+        }
+        return all;
+    }
+
+    byte[] content(SkBuff skb) {
+        byte[] all = new byte[skb.len()];
+        int at = 0;
+        for (; at < skb.headlen(); at++) {
+            all[at] = memory.u8(skb.dataHpa() + at);
+        }
+        for (int f = 0; f < skb.shinfo().nrFrags(); f++) {
+            for (int i = 0; i < skb.shinfo().frag(f).size(); i++) {
+                all[at++] = memory.u8(skb.shinfo().frag(f).hpa() + i);
+            }
+        }
+        return all;
+    }
+
+    /** Pins, charges, skbs and pages that should not be there, or nothing. */
+    String wrong() {
+        return (guest.pins() == pool.guestFrags() ? "" : guest.pins() + " pins, " + pool.guestFrags() + " frags ")
+                + (tap.wmemAlloc() == pool.chargedTo(tap) ? "" : tap.wmemAlloc() + " charged, " + pool.chargedTo(tap));
+    }
+
+    /** What is not back home, or nothing. */
+    String missing() {
+        return wrong() + (pool.inUse() == 0 ? "" : pool.inUse() + " skbs ")
+                + (pages.inUse() == 0 ? "" : pages.inUse() + " pages ")
+                + (guest.pins() == 0 ? "" : guest.pins() + " pins ")
+                + (tap.wmemAlloc() == 0 ? "" : tap.wmemAlloc() + " bytes charged");
+    }
+
+    @Override
+    public void close() {
+        tap.close();
+        pool.close();
+        pages.close();
+        arena.close();
+    }
+}

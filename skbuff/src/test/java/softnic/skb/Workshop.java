@@ -1,0 +1,161 @@
+package softnic.skb;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import softnic.Edition;
+import softnic.mm.GuestMemory;
+import softnic.mm.PageAllocator;
+import softnic.mm.PageHolder;
+import softnic.mm.PhysMem;
+import softnic.sched.CostTable;
+import softnic.sched.Cpu;
+import softnic.sched.VirtualTimeRunner;
+import softnic.trace.Trace;
+
+/** Guest memory, kernel pages and a pool of skbs, for tests that make packets and take memory away. */
+public final class Workshop implements AutoCloseable {
+
+    public static final int PAGES = 128;
+    public static final int SKBS = 64;
+    private static final int GUEST_PAGES = 64;
+
+    public final PhysMem memory = new PhysMem();
+    public final GuestMemory guest = new GuestMemory(memory);
+    public final PageAllocator pages = new PageAllocator(memory, PAGES);
+    public final Cpu cpu = new VirtualTimeRunner(CostTable.free());
+    public final SkbPool pool;
+    public final Edition edition;
+    private final Arena arena = Arena.ofConfined();
+    private final MemorySegment ram = arena.allocate(GUEST_PAGES * 4096L, 4096);
+    private final List<Holder> hoard = new ArrayList<>();
+    private final List<SkbSharedInfo> headHoard = new ArrayList<>();
+    private final List<SkBuff> structHoard = new ArrayList<>();
+
+    /** An owner of user pages that counts how often, and how, it was told. */
+    public static final class Owner implements UbufInfo {
+        public int callbacks;
+        public boolean success;
+        public Runnable then = () -> { };
+
+        @Override
+        public void callback(boolean zerocopySuccess) {
+            callbacks++;
+            success = zerocopySuccess;
+            then.run();
+        }
+    }
+
+    private static final class Holder extends PageHolder {
+        @Override
+        public String referenceName() {
+            return "hoard";
+        }
+    }
+
+    public Workshop(Edition edition) {
+        this.edition = edition;
+        guest.addRegion(0, ram);
+        pool = new SkbPool(memory, pages, edition, cpu, Trace.off(), SKBS);
+    }
+
+    /** A packet of random bytes: {@code linear} in the head, then pieces of guest pages of these sizes. */
+    public SkBuff packet(Random random, int headroom, int linear, int... frags) {
+        ram.asByteBuffer().put(bytes(random, (int) ram.byteSize()));
+        SkBuff skb = pool.alloc(headroom + linear);
+        for (int i = 0; i < frags.length; i++) {
+            int offset = random.nextInt(4096 - frags[i] + 1);
+            guest.getUserPagesFast(guest.hpa(4096L * (2 * i + 1)), 1, skb.shinfo().frags(), i);
+            skb.shinfo().addFrag(offset, frags[i]);
+            skb.addFragBytes(frags[i], frags[i]);
+        }
+        skb.reserveAndPut(headroom, linear);
+        MemorySegment head = memory.segment(skb.dataHpa());
+        MemorySegment.copy(MemorySegment.ofArray(bytes(random, headroom + linear)), 0, head,
+                PhysMem.offset(skb.hpa(0)), headroom + linear);
+        return skb;
+    }
+
+    private static byte[] bytes(Random random, int n) {
+        byte[] all = new byte[n];
+        random.nextBytes(all);
+        return all;
+    }
+
+    /** As {@link #packet}, the pages {@code owner}'s. */
+    public SkBuff zerocopy(Random random, Owner owner, int headroom, int linear, int... frags) {
+        SkBuff skb = packet(random, headroom, linear, frags);
+        skb.shinfo().zerocopy(owner);
+        return skb;
+    }
+
+    /** The bytes of a packet, read piece by piece. */
+    public byte[] content(SkBuff skb) {
+        byte[] all = new byte[skb.len()];
+        int at = 0;
+        for (; at < skb.headlen(); at++) {
+            all[at] = memory.u8(skb.dataHpa() + at);
+        }
+        for (int f = 0; f < skb.shinfo().nrFrags(); f++) {
+            for (int i = 0; i < skb.shinfo().frag(f).size(); i++) {
+                all[at++] = memory.u8(skb.shinfo().frag(f).hpa() + i);
+            }
+        }
+        if (at != all.length) {
+            throw new AssertionError("skb of " + all.length + " bytes has " + at);
+        }
+        return all;
+    }
+
+    /** Only {@code left} pages can be allocated from now on. */
+    public void leavePages(int left) {
+        while (PAGES - pages.inUse() > left) {
+            Holder holder = new Holder();
+            holder.alloc(pages);
+            hoard.add(holder);
+        }
+    }
+
+    /** Only {@code left} heads can be allocated from now on. */
+    public void leaveHeads(int left) {
+        for (SkbSharedInfo head = pool.allocHead(1); head != null; head = pool.allocHead(1)) {
+            headHoard.add(head);
+        }
+        for (int i = 0; i < left; i++) {
+            pool.freeHead(headHoard.removeLast());
+        }
+    }
+
+    /** Only {@code left} structs can be allocated from now on. */
+    public void leaveStructs(int left) {
+        while (SKBS - pool.inUse() > left) {
+            structHoard.add(pool.alloc(1));
+        }
+    }
+
+    /** Memory is plenty again. */
+    public void release() {
+        hoard.forEach(PageHolder::put);
+        hoard.clear();
+        headHoard.forEach(pool::freeHead);
+        headHoard.clear();
+        structHoard.forEach(SkBuff::kfree);
+        structHoard.clear();
+    }
+
+    /** What is not back: skbs, kernel pages, pins. Empty when all is home. */
+    public String missing() {
+        return (pool.inUse() == 0 ? "" : pool.inUse() + " skbs ")
+                + (pages.inUse() == 0 ? "" : pages.inUse() + " pages ")
+                + (guest.pins() == 0 ? "" : guest.pins() + " pins");
+    }
+
+    @Override
+    public void close() {
+        pool.close();
+        pages.close();
+        arena.close();
+    }
+}

@@ -1,0 +1,91 @@
+package softnic.vhost;
+
+import java.util.ArrayList;
+import java.util.List;
+import softnic.Edition;
+import softnic.sched.Cost;
+import softnic.sched.CostTable;
+import softnic.sched.EventFd;
+import softnic.sched.VirtualTimeRunner;
+import softnic.sched.WaitQueue;
+import softnic.trace.Trace;
+import softnic.trace.Violations;
+import softnic.virtio.Vring;
+
+/** A vhost-net device between a guest's bare memory and a {@link FakeSock}, in virtual time. */
+final class Bench implements AutoCloseable {
+
+    private static final CostTable PRICES = CostTable.free().with(Cost.VHOST_TX, 1_000_000)
+            .with(Cost.VHOST_RUN, 100_000)
+            .with(Cost.VHOST_RX, 1_000_000).with(Cost.USED_ENTRY, 10_000);
+
+    final VirtualTimeRunner world = new VirtualTimeRunner(PRICES);
+    final Violations violations = new Violations();
+    final Ram ram;
+    final EventFd txKick = new EventFd();
+    final EventFd txCall = new EventFd();
+    final EventFd rxKick = new EventFd();
+    final EventFd rxCall = new EventFd();
+    final VhostNet net;
+    final FakeSock sock;
+    final Vring ring;
+    private int usedSeen;
+
+    /** @param rx the ring is the RX ring, else TX */
+    Bench(Edition edition, int num, boolean zerocopy, boolean rx, int sndbuf) {
+        ram = new Ram(num);
+        ring = ram.ring;
+        sock = new FakeSock(sndbuf, zerocopy);
+        WaitQueue wait = new WaitQueue();
+        net = new VhostNet(edition, world, Trace.off(), ram.memory, ram.guest, wait, txKick, txCall, rxKick, rxCall,
+                violations, new VhostNet.Options(zerocopy, false, 1020, true));
+        (rx ? net.rx() : net.tx()).setVring(num, 0, Ram.AVAIL, Ram.USED);
+        (rx ? net.tx() : net.rx()).setVring(8, Ram.DATA, Ram.DATA + 256, Ram.DATA + 512);
+        world.add(world.addProcessor("vhost", "vhost", Cost.NONE, Cost.NONE), net.worker(), wait);
+    }
+
+    static Bench tx(Edition edition, int num, boolean zerocopy) {
+        Bench bench = new Bench(edition, num, zerocopy, false, Integer.MAX_VALUE);
+        bench.net.setBackend(bench.sock);
+        return bench;
+    }
+
+    /** Lets everything happen that happens by itself within a millisecond. */
+    void run() {
+        world.runUntil(world.nowNs() + 1_000_000);
+    }
+
+    void kick() {
+        if (ring.usedFlags() == 0) {
+            txKick.signal();
+        }
+    }
+
+    /** Heads newly in the used ring. */
+    List<Integer> used() {
+        List<Integer> heads = new ArrayList<>();
+        for (; usedSeen != ring.usedIdxAcquire(); usedSeen = usedSeen + 1 & 0xFFFF) {
+            heads.add(ring.usedId(usedSeen));
+        }
+        return heads;
+    }
+
+    long count(HandleTx.Count name) {
+        return counter("vhost.handle_tx", name.name());
+    }
+
+    long count(HandleRx.Count name) {
+        return counter("vhost.handle_rx", name.name());
+    }
+
+    private long counter(String room, String name) {
+        return net.counters().stream().filter(c -> c.room().equals(room)).findFirst().orElseThrow().asMap()
+                .get(name.toLowerCase(java.util.Locale.ROOT));
+    }
+
+    @Override
+    public void close() {
+        net.close();
+        ram.close();
+    }
+}
