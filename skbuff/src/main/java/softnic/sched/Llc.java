@@ -43,7 +43,7 @@ public final class Llc {
     public void acknowledged(long bytes) {
         if (shareBytes > 0) {
             sentBytes -= bytes;
-            copiedBytes -= Math.min(bytes, copiedBytes);
+            copiedBytes = Math.clamp(copiedBytes - bytes, 0, sentBytes);    // headers were copied, too: drop them
             assert sentBytes >= 0 : "llc: " + sentBytes + " bytes sent and not acknowledged";
         }
     }
