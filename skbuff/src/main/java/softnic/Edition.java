@@ -17,8 +17,8 @@ import softnic.trace.Tracepoint;
  * @param dmaInProgress marker {@code VHOST_DMA_IN_PROGRESS}, or 0 where the kernel stores the length
  * @param callbackBeforePages the free path completes the ubuf before it drops the fragments' pages (5.12)
  * @param completesWhenLinear pulling the last fragment into the head completes the ubuf (4.14), not the free
- * @param callbackWakesWorker the zero-copy callback queues the TX work (3.6): when one or no buffer is
- *     left, or each 16th
+ * @param callbackWakesWorker the zero-copy callback queues the TX work (3.6), since 3.12 when one or no
+ *     buffer is left, or each 16th
  * @param waitsForSndbuf handle_tx polls the socket by the sk_wmem_alloc thresholds (until 3.9)
  * @param copiedTakeSlot copied packets go through the pending ring, hence in order (until 3.11)
  * @param ubufByHead ubuf_info is indexed by the guest's head (until 3.7), not by upend_idx

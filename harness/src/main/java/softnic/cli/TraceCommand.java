@@ -54,7 +54,7 @@ final class TraceCommand implements Callable<Integer> {
     public Integer call() {
         int bytes = Units.within(spec, "--frame", frame, OneFrame.MIN_FRAME, OneFrame.MAX_FRAME);
         OneFrame.Options options = new OneFrame.Options(bytes, edition, lower, sniffer, !noSg, !copy);
-        Trace trace = OneFrame.run(options, PriceFile.preset(PriceFile.DEFAULT).table());
+        Trace trace = OneFrame.run(options, PriceFile.preset(PriceFile.DEFAULT));
         CallGraph graph = CallGraph.of(trace);
         spec.commandLine().getOut().print(format == Format.GRAPH ? graph.toGraph() : graph.toFtrace());
         return Main.EX_OK;

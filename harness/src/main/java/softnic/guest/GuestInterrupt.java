@@ -32,6 +32,8 @@ public final class GuestInterrupt implements Agent {
     private final WaitQueue waitQueue = new WaitQueue();
     private final Runnable napiComplete = this::napiComplete;
     private final Runnable unlock = this::unlock;
+    private final Runnable skbXmitDone = this::skbXmitDone;
+    private final Runnable skbRecvDone = this::skbRecvDone;
 
     private boolean opened;
     private boolean napiScheduled;
@@ -88,18 +90,26 @@ public final class GuestInterrupt implements Agent {
         if (eventFds.txCall().read() > 0) {
             cpu.charge(Cost.GUEST_IRQ, 1);
             counters.bump(GuestCounter.TX_INTERRUPTS);
-            driver.skbXmitDone();
-            qdiscScheduled = true;
+            cpu.settle(skbXmitDone);
             return true;
         }
         if (eventFds.rxCall().read() > 0) {
             cpu.charge(Cost.GUEST_IRQ, 1);
             counters.bump(GuestCounter.RX_INTERRUPTS);
-            rx.disableCb();
-            napiScheduled = true;
+            cpu.settle(skbRecvDone);
             return true;
         }
         return false;
+    }
+
+    private void skbXmitDone() {
+        driver.skbXmitDone();
+        qdiscScheduled = true;
+    }
+
+    private void skbRecvDone() {
+        rx.disableCb();
+        napiScheduled = true;
     }
 
     /** {@code tcp_data_snd_check}: one packet, or the end of the softirq's turn on the socket. */

@@ -17,7 +17,7 @@ import softnic.wire.StreamPattern;
  *                TX headers                              one slot a packet: virtio_net_hdr, Ethernet..TCP
  *                RX buffers                              one slot a buffer: virtio_net_hdr, frame
  *                netperf's user buffer                   the stream's pattern, see StreamPattern
- *                send buffer                             a ring of pages: stream byte p at p mod size
+ *                send buffer                             pages, handed out by SendBuffer
  * </pre>
  *
  * <p>The guest reaches it through {@link #segment}, in which an offset is a guest-physical address.

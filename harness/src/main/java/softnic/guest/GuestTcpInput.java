@@ -10,7 +10,7 @@ import softnic.wire.TcpFlow;
 
 /**
  * What the guest reads out of one received frame: {@code ip_rcv}, {@code tcp_v4_rcv} up to the socket
- * (net/ipv4). Refilled for each frame; the backlog keeps copies of the four fields.
+ * (net/ipv4). Refilled for each frame; the backlog keeps copies of the fields.
  */
 final class GuestTcpInput {
 

@@ -5,12 +5,12 @@ import java.lang.foreign.MemorySegment;
 import softnic.Edition;
 import softnic.mm.GuestMemory;
 import softnic.mm.PhysMem;
+import softnic.model.PriceFile;
 import softnic.net.DummyDevice;
 import softnic.net.EthHeader;
 import softnic.net.Ipv4Header;
 import softnic.net.NetDevice;
 import softnic.net.TcpHeader;
-import softnic.sched.CostTable;
 import softnic.sched.Llc;
 import softnic.sched.VirtualTimeRunner;
 import softnic.sched.WaitQueue;
@@ -41,7 +41,6 @@ public final class OneFrame {
     private static final int HDR_LEN = EthHeader.ETH_HLEN + Ipv4Header.SIZE + TcpHeader.SIZE;
     private static final int EVENTS = 1 << 16;
     private static final long LIMIT_NS = 1_000_000_000;
-    private static final long ITR_NS = 100_000;
     private static final long DUMMY_MAC = 0x0200_0000_0001L;
     private static final long GUEST_MAC = 0x5254_0012_3456L;
     private static final long FAR_MAC = 0x5254_0065_4321L;
@@ -67,9 +66,9 @@ public final class OneFrame {
     }
 
     /** Runs it in virtual time until all is quiet. @return everything that was called */
-    public static Trace run(Options options, CostTable prices) {
+    public static Trace run(Options options, PriceFile prices) {
         try (Arena arena = Arena.ofShared()) {
-            VirtualTimeRunner runner = new VirtualTimeRunner(prices);
+            VirtualTimeRunner runner = new VirtualTimeRunner(prices.table());
             Trace trace = new Trace(Trace.Level.RECORD, runner, options.edition().names(), EVENTS);
             Violations violations = new Violations();
             PhysMem memory = new PhysMem();
@@ -82,7 +81,7 @@ public final class OneFrame {
                 if (options.lower() == Lower.DUMMY) {
                     send(options, kernel, new DummyDevice("dummy0", DUMMY_MAC, trace), memory, guest, runner, trace);
                 } else {
-                    try (Port port = new Port(options.edition(), runner, trace, kernel.netCore(), ITR_NS,
+                    try (Port port = new Port(options.edition(), runner, trace, kernel.netCore(), prices.parameter("itr"),
                             new WaitQueue())) {
                         send(options, kernel, port.adapter().device(), memory, guest, runner, trace);
                     }

@@ -44,7 +44,7 @@ class GoldenGraphTest {
         String ours() {
             OneFrame.Options options =
                     new OneFrame.Options(frameBytes, Edition.V6_1, lower, false, true, true);
-            return CallGraph.of(OneFrame.run(options, PriceFile.preset(PriceFile.DEFAULT).table())).toGraph();
+            return CallGraph.of(OneFrame.run(options, PriceFile.preset(PriceFile.DEFAULT))).toGraph();
         }
     }
 

@@ -24,7 +24,8 @@ import softnic.trace.Violations;
  *
  * <p>Kernel counterpart: {@code dev_gro_receive} (net/core/dev.c), {@code tcp4_gro_receive},
  * {@code __tcp_ack_snd_check} (net/ipv4/tcp_input.c). One agent, one merged packet a slice; ACK frames leave
- * through settle.
+ * through settle. Deviation: the slots of a merged packet's frames are free when its slice begins, up to FAR_RX too
+ * early; the far end's CPU is not what is looked at.
  */
 public final class RemoteHost implements Agent {
 

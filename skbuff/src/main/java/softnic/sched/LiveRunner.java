@@ -70,17 +70,27 @@ public final class LiveRunner implements Runner, Cpu {
     }
 
     /**
-     * Stops and joins all threads.
+     * Stops and joins all threads; an interrupt does not cut it short, since whoever stops frees memory next.
      *
      * @throws IllegalStateException if an agent threw; the cause is what it threw
      */
-    public void stop() throws InterruptedException {
+    public void stop() {
         running = false;
         for (AgentThread t : threads.values()) {
             LockSupport.unpark(t.thread);
         }
+        boolean interrupted = false;
         for (AgentThread t : threads.values()) {
-            t.thread.join();
+            while (t.thread.isAlive()) {
+                try {
+                    t.thread.join();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
         if (failure != null) {
             throw new IllegalStateException("sched: an agent failed: " + failure, failure);

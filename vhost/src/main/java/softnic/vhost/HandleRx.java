@@ -86,7 +86,7 @@ final class HandleRx implements VhostWork.Step {
             return true;
         }
         if (vq.out() != 0 || vq.in() == 0) {
-            vq.broken(VqRule.RX_HAS_OUT, -Errno.EINVAL);
+            vq.lose(VqRule.RX_HAS_OUT);
             return end();
         }
         return receive(sock, head, packetLen + sock.vnetHdrSz());

@@ -176,7 +176,7 @@ final class HandleTx implements VhostWork.Step {
         }
         long bytes = vq.iov().length(0, vq.out());
         if (vq.in() != 0 || bytes == 0) {
-            vq.broken(vq.in() != 0 ? VqRule.TX_HAS_IN : VqRule.TX_EMPTY, -Errno.EINVAL);
+            vq.lose(vq.in() != 0 ? VqRule.TX_HAS_IN : VqRule.TX_EMPTY);
             return end();
         }
         // 1024 pieces may name 4 TiB; what is cut here is too long in any case
@@ -244,10 +244,14 @@ final class HandleTx implements VhostWork.Step {
         }
         cpu.charge(Cost.VHOST_TX, 1);
         int err = shared.sock.sendmsg(vq.iov(), len, ubuf);
-        if (err < 0 && !failed(err, zerocopy, slot)) {
-            return end();
+        if (err < 0) {
+            if (!failed(err, zerocopy, slot)) {
+                return end();
+            }
+        } else {
+            count(len, zerocopy);
         }
-        count(len, zerocopy);
+        txPacket();
         report(head, zerocopy, slot);
         totalLen += len;
         return exceedsWeight() ? end() : againAfterPacket();
@@ -302,6 +306,10 @@ final class HandleTx implements VhostWork.Step {
         shared.counters.bump(Count.PACKETS);
         shared.counters.add(Count.BYTES, len);
         shared.counters.bump(zerocopy ? Count.ZEROCOPY : Count.COPIED);
+    }
+
+    /** {@code vhost_net_tx_packet}: after 1024 packets zero-copy gets a new chance. */
+    private void txPacket() {
         if (edition.selectsZerocopy() && ++shared.txPackets >= 1024) {
             shared.txPackets = 0;
             shared.txZcopyErr = 0;

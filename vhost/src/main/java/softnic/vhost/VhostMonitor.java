@@ -13,7 +13,7 @@ import softnic.virtio.Vring;
 public final class VhostMonitor {
 
     private final Violations violations;
-    private final boolean[] outstanding = new boolean[Vring.IDX_MASK + 1];
+    private final int[] outstanding = new int[Vring.IDX_MASK + 1];      // a guest may post a head twice
     private final int[] order = new int[Vring.IDX_MASK + 1];
     private final byte[] slots = new byte[IoVec.UIO_MAXIOV];
     private long taken;
@@ -35,23 +35,26 @@ public final class VhostMonitor {
     }
 
     void headTaken(int head) {
-        if (outstanding[head]) {
-            violations.report(1, "vhost: head " + head + " taken while it is outstanding");
-        }
-        outstanding[head] = true;
+        outstanding[head]++;
         order[(int) taken++ & Vring.IDX_MASK] = head;
     }
 
     /** The head taken last goes back to the guest's ring unused. */
     void headReturned() {
-        outstanding[order[(int) --taken & Vring.IDX_MASK]] = false;
+        outstanding[order[(int) --taken & Vring.IDX_MASK]]--;
+    }
+
+    /** The head taken last is given up: the guest made a mistake and will not see it again. */
+    void headLost() {
+        headReturned();
     }
 
     void headUsed(int head) {
-        if (!outstanding[head]) {
+        if (outstanding[head] == 0) {
             violations.report(1, "vhost: head " + head + " reported used, but it is not outstanding");
+        } else {
+            outstanding[head]--;
         }
-        outstanding[head] = false;
         int expected = order[(int) used++ & Vring.IDX_MASK];
         if (ordered && expected != head) {
             violations.report(2, "vhost: head " + head + " reported before head " + expected);

@@ -255,6 +255,14 @@ public final class VhostVirtqueue {
         return errno;
     }
 
+    /** The chain taken last is not what its device can use: as in the kernel, the guest never gets it back. */
+    void lose(VqRule rule) {
+        broken(rule, -Errno.EINVAL);
+        if (monitor != null) {
+            monitor.headLost();
+        }
+    }
+
     /** Puts the last {@code n} chains back ({@code vhost_discard_vq_desc}). */
     void discardVqDesc(int n) {
         lastAvailIdx = lastAvailIdx - n & Vring.IDX_MASK;

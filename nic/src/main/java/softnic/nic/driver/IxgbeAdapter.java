@@ -41,7 +41,7 @@ public final class IxgbeAdapter implements AutoCloseable {
     public record Options(int txRing, int rxRing, long itrNs, int txBufferFrames, int rxBufferFrames,
             int txQueueLen) {
 
-        /** As the driver comes up; 160 KiB and 512 KiB of packet buffer in 2 KiB slots. */
+        /** As the driver comes up; packet buffers in 2 KiB slots: 128 of the 160 KiB, and 512 KiB. */
         public static final Options DEFAULT = new Options(512, 512, 100_000, 64, 256, 1000);
 
         public Options {
