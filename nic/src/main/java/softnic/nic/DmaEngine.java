@@ -178,7 +178,10 @@ public final class DmaEngine implements Agent {
         toWire.publish();
     }
 
-    /** The packet's last frame goes on, and the driver may know. */
+    /**
+     * The packet's last frame goes on, and the driver may know. Deviation: that frame could go to the MAC a PCIE_WRITE
+     * earlier; both together are one event of the virtual world instead of two.
+     */
     private void writeBack() {
         if (lastFrame) {
             lastFrame = false;

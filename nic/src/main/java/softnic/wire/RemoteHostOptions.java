@@ -4,8 +4,8 @@ package softnic.wire;
  * How the far end behaves.
  *
  * @param flow whom it answers
- * @param windowBytes receive window it advertises, always the same, in bytes
  * @param moderationNs its interrupt throttle: from the first frame to the poll, on the world's clock
+ * @param windowBytes receive window it advertises, always the same, in bytes
  * @param windowScale window scale option of RFC 7323: the header carries windowBytes &gt;&gt; windowScale
  */
 public record RemoteHostOptions(TcpFlow flow, long moderationNs, int windowBytes, int windowScale) {
