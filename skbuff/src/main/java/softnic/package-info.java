@@ -2,8 +2,10 @@
  * What differs between kernels: {@link softnic.Edition}, one value that every room asks.
  *
  * <pre>
- *   Edition.V8    the cover letter of July 2011 on 2.6.39   flag notification, ordered completions, polls the socket
- *   Edition.V6_1  Linux 6.1                                 event index, copies when too much is pending
+ *   Kernel     v8   3.1   3.8   3.14   4.20   6.1   6.18
+ *   Behaviour  |----|--------------|...             what each does on purpose, from one kernel to another
+ *   Quirk      |----|                               what some did by mistake
+ *   Edition    a kernel, with its quirks or without
  *
  *     sched   who runs, and what it costs         virtio  what guest and host share
  *     trace   what was done                       skb     a packet

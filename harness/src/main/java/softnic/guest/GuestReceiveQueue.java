@@ -2,6 +2,7 @@ package softnic.guest;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import softnic.Behaviour;
 import softnic.Edition;
 import softnic.sched.Cost;
 import softnic.sched.Cpu;
@@ -48,7 +49,7 @@ final class GuestReceiveQueue {
             Violations violations, Counters<GuestCounter> counters) {
         this.cpu = cpu;
         this.rx = new GuestVirtqueue("guest rx", ram.segment(), ram.rxVring(),
-                options.indirect() ? ram.rxIndirectGpa() : 0, edition.eventIdx(), 0, violations);
+                options.indirect() ? ram.rxIndirectGpa() : 0, edition.has(Behaviour.EVENT_IDX), 0, violations);
         this.eventFds = eventFds;
         this.counters = counters;
         this.ram = ram.segment();

@@ -1,5 +1,6 @@
 package softnic.guest;
 
+import softnic.Behaviour;
 import softnic.Edition;
 import softnic.sched.Cost;
 import softnic.sched.Cpu;
@@ -57,7 +58,7 @@ final class GuestVirtioNet {
             Counters<GuestCounter> counters) {
         this.cpu = cpu;
         this.tx = new GuestVirtqueue("guest tx", ram.segment(), ram.txVring(),
-                options.indirect() ? ram.txIndirectGpa() : 0, edition.eventIdx(), 0, violations);
+                options.indirect() ? ram.txIndirectGpa() : 0, edition.has(Behaviour.EVENT_IDX), 0, violations);
         this.eventFds = eventFds;
         this.pool = pool;
         this.sendBuffer = sendBuffer;
@@ -66,7 +67,7 @@ final class GuestVirtioNet {
         this.counters = counters;
         this.vnetHdrLen = options.vnetHdrLen();
         this.stopBelow = 2 + edition.maxSkbFrags();
-        this.eventIdx = edition.eventIdx();
+        this.eventIdx = edition.has(Behaviour.EVENT_IDX);
         this.poison = options.poison();
     }
 

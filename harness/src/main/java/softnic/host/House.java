@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import softnic.Behaviour;
 import softnic.Edition;
 import softnic.guest.Guest;
 import softnic.guest.GuestEventFds;
@@ -64,7 +65,7 @@ final class House implements AutoCloseable {
         this.trace = trace;
         Cpu cpu = runner.cpu();
         Edition edition = scenario.edition();
-        int hdrLen = edition.eventIdx() ? VirtioNetHdr.SIZE_MRG_RXBUF : VirtioNetHdr.SIZE;
+        int hdrLen = edition.has(Behaviour.EVENT_IDX) ? VirtioNetHdr.SIZE_MRG_RXBUF : VirtioNetHdr.SIZE;
         TcpFlow flow = flow(scenario.seed());
         trace.mix(flow.guestPort());            // what the seed chose is part of the run, though no event shows it
         GuestOptions guestOptions = GuestOptions.DEFAULT.withMessageBytes(scenario.messageBytes())
@@ -75,7 +76,7 @@ final class House implements AutoCloseable {
         guestMemory = new GuestMemory(memory);
         ram = new GuestRam(memory, guestMemory, guestOptions);
         kernel = new HostKernel(edition, runner, llc, trace, violations, memory, guestMemory,
-                new HostKernel.Options(scenario.zerocopy(), edition.eventIdx(), hdrLen,
+                new HostKernel.Options(scenario.zerocopy(), edition.has(Behaviour.EVENT_IDX), hdrLen,
                         (int) prices.parameter("host_sndbuf"), false, scenario.pendingStart(), scenario.monitored()));
         WaitQueue farWait = new WaitQueue();
         port = new Port(edition, runner, trace, kernel.netCore(), prices.parameter("itr"), farWait,

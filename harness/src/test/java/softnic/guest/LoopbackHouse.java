@@ -1,5 +1,6 @@
 package softnic.guest;
 
+import softnic.Behaviour;
 import softnic.Edition;
 import softnic.mm.GuestMemory;
 import softnic.mm.PhysMem;
@@ -57,7 +58,7 @@ final class LoopbackHouse implements AutoCloseable {
         WaitQueue farQueue = new WaitQueue();
         toFar = new FrameRing(1024, deviceQueue, farQueue);
         fromFar = new FrameRing(256, farQueue, deviceQueue);
-        device = new LoopbackDevice(runner, ram, options, edition.eventIdx(), eventFds, toFar, fromFar,
+        device = new LoopbackDevice(runner, ram, options, edition.has(Behaviour.EVENT_IDX), eventFds, toFar, fromFar,
                 deviceQueue);
         far = new RemoteHost(runner, toFar, fromFar, farOptions, violations);
         int vcpu1 = runner.addProcessor("vcpu1", "guest", Cost.NONE, Cost.NONE);

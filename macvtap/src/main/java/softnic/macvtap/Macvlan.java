@@ -1,5 +1,6 @@
 package softnic.macvtap;
 
+import softnic.Behaviour;
 import softnic.Edition;
 import softnic.net.NetCore;
 import softnic.net.NetDevice;
@@ -39,7 +40,7 @@ public final class Macvlan extends NetDevice implements NetDevice.RxHandler {
     }
 
     private static int ownFeatures(NetDevice lowerdev, Edition edition) {
-        return edition.zerocopyOfLowerDevice() ? lowerdev.features()
+        return edition.has(Behaviour.ZEROCOPY_OF_LOWER_DEVICE) ? lowerdev.features()
                 : lowerdev.features() & NETIF_F_HIGHDMA | ALWAYS_ON;
     }
 

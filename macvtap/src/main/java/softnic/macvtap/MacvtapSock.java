@@ -1,6 +1,7 @@
 package softnic.macvtap;
 
 import java.lang.foreign.MemorySegment;
+import softnic.Behaviour;
 import softnic.Edition;
 import softnic.mm.Errno;
 import softnic.mm.GuestMemory;
@@ -95,7 +96,7 @@ public final class MacvtapSock extends Sock {
         this.vnetHdrToSkb = new VnetHdrToSkb(trace);
         this.txHdrHpa = memory.addRegion(scratch.segment());
         this.rxHdrHpa = txHdrHpa + SkbPool.CACHE_LINE;
-        NetDevice asked = edition.zerocopyOfLowerDevice() ? vlan.lowerdev() : vlan;
+        NetDevice asked = edition.has(Behaviour.ZEROCOPY_OF_LOWER_DEVICE) ? vlan.lowerdev() : vlan;
         int both = NetDevice.NETIF_F_HIGHDMA | NetDevice.NETIF_F_SG;
         zerocopy((asked.features() & both) == both);
         vlan.tap(this);
@@ -149,7 +150,7 @@ public final class MacvtapSock extends Sock {
         }
         boolean zerocopy = ubuf != null && isZerocopy();
         int linear = zerocopy ? zerocopyLinear(hdrLen) : clamp(hdrLen);
-        if (zerocopy && edition.clampsLinear()
+        if (zerocopy && edition.has(Behaviour.CLAMPS_LINEAR)
                 && ZerocopySg.pages(iov, vnetHdrSz + linear) > edition.maxSkbFrags()) {
             counters.bump(Count.TX_TOO_MANY_PAGES);
             zerocopy = false;
@@ -194,7 +195,7 @@ public final class MacvtapSock extends Sock {
     }
 
     private int clamp(int linear) {
-        return edition.clampsLinear()
+        return edition.has(Behaviour.CLAMPS_LINEAR)
                 ? Math.clamp(linear, EthHeader.ETH_HLEN, VnetHdrToSkb.maxLinear(edition.tapReserve())) : linear;
     }
 
@@ -243,7 +244,7 @@ public final class MacvtapSock extends Sock {
     }
 
     private void transmit(SkBuff skb) {
-        if (edition.xmitThroughMacvlanQueue()) {
+        if (edition.has(Behaviour.XMIT_THROUGH_MACVLAN_QUEUE)) {
             core.devQueueXmit(skb, vlan);
         } else {
             vlan.startXmit(skb);

@@ -1,6 +1,7 @@
 package softnic.macvtap;
 
 import softnic.Edition;
+import softnic.Quirk;
 import softnic.mm.Errno;
 import softnic.mm.GuestMemory;
 import softnic.mm.IoVec;
@@ -95,7 +96,7 @@ final class ZerocopySg {
             }
             return -Errno.EFAULT;
         }
-        int charged = edition.chargesPinnedPages() ? pages << PhysMem.PAGE_SHIFT : len;
+        int charged = !edition.has(Quirk.PINNED_BY_BYTES) ? pages << PhysMem.PAGE_SHIFT : len;
         skb.addFragBytes(len, charged);
         sock.charge(charged);
         addFrags(shinfo, base, len);

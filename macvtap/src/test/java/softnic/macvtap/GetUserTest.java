@@ -9,7 +9,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
+import softnic.Behaviour;
 import softnic.Edition;
+import softnic.Quirk;
 import softnic.mm.Errno;
 import softnic.net.NetDevice;
 import softnic.skb.SkBuff;
@@ -121,11 +123,11 @@ class GetUserTest {
     @Test
     void aChecksumFieldBeyondOnePageIsRefusedWhereTheLinearPartEndsBefore() {
         TapBench packet = bench.header(1, 0, 20, 0, 3760, 13).piece(random, DATA, 5000);
-        if (edition.clampsLinear()) {
+        if (edition.has(Behaviour.CLAMPS_LINEAR)) {
             assertRefused(Errno.EINVAL, packet);
             packet = bench.header(1, 0, 20, 0, 3760, 12).piece(random, DATA, 5000);
         }
-        assertThat(sent(packet, owner).headlen()).isEqualTo(edition.clampsLinear() ? 3774 : 3775);
+        assertThat(sent(packet, owner).headlen()).isEqualTo(edition.has(Behaviour.CLAMPS_LINEAR) ? 3774 : 3775);
     }
 
     /** The sum is stored in 16 bits: what wraps is found out later, when the field is not in the head. */
@@ -150,7 +152,7 @@ class GetUserTest {
                 assertRefused(Errno.EINVAL, packet);
                 continue;
             }
-            if (kind == 3 && edition.xmitThroughMacvlanQueue()) {
+            if (kind == 3 && edition.has(Behaviour.XMIT_THROUGH_MACVLAN_QUEUE)) {
                 assertThat(packet.send(owner)).isPositive();        // macvlan cannot, and we cut no UDP: dropped
                 assertThat(bench.missing()).isEmpty();
                 continue;
@@ -187,7 +189,7 @@ class GetUserTest {
         for (int i = 0; i < hdrLens.length; i++) {
             SkBuff skb = sent(bench.plain(hdrLens[i]).piece(random, DATA + 100, 9000), owner);
             assertThat(skb.headlen()).as("hdr_len %d", hdrLens[i])
-                    .isEqualTo(edition.clampsLinear() ? modern[i] : old[i]);
+                    .isEqualTo(edition.has(Behaviour.CLAMPS_LINEAR) ? modern[i] : old[i]);
             assertThat(skb.shinfo().isZerocopy()).isTrue();
             assertThat(bench.guest.pins()).isEqualTo(skb.shinfo().nrFrags()).isEqualTo(
                     (100 + 9000 + 4095) / 4096 - (100 + skb.headlen()) / 4096);
@@ -209,7 +211,7 @@ class GetUserTest {
             bench.dev.clean();
         }
         SkBuff skb = sent(bench.plain(0).piece(random, DATA + 7, 20_000), null);
-        assertThat(skb.headlen()).isEqualTo(edition.clampsLinear() ? 14 : 20_000);
+        assertThat(skb.headlen()).isEqualTo(edition.has(Behaviour.CLAMPS_LINEAR) ? 14 : 20_000);
         assertThat(bench.tap.counters().value(MacvtapSock.Count.TX_COPIED)).isEqualTo(6);
         assertThat(bench.tap.counters().value(MacvtapSock.Count.TX_COPIED_BYTES))
                 .isEqualTo(1000 + 1000 + 4093 - edition.tapReserve() + 4096 + 20_000 + 20_000);
@@ -219,7 +221,7 @@ class GetUserTest {
     void pinnedMemoryIsChargedByPageOrByByte() {
         SkBuff skb = sent(bench.plain(54).piece(random, DATA, 54).piece(random, DATA + 8000, 400), owner);
         int head = (54 + edition.tapReserve() + 63) / 64 * 64 + SkBuff.STRUCT_SIZE;
-        assertThat(skb.truesize() - head).isEqualTo(edition.chargesPinnedPages() ? 2 * 4096 : 400);
+        assertThat(skb.truesize() - head).isEqualTo(!edition.has(Quirk.PINNED_BY_BYTES) ? 2 * 4096 : 400);
         assertThat(bench.tap.wmemAlloc()).isEqualTo(skb.truesize());
     }
 
@@ -264,7 +266,7 @@ class GetUserTest {
                 assertThat(owner.callbacks).isEqualTo(callbacks);
                 bench.dev.clean();
                 assertThat(owner.success).isTrue();
-            } else if (edition.clampsLinear()) {
+            } else if (edition.has(Behaviour.CLAMPS_LINEAR)) {
                 assertThat(pages(n).send(owner)).isEqualTo(-Errno.EMSGSIZE);     // nor would a copy of it fit
                 assertNothingHappened(callbacks);
             } else {
@@ -282,7 +284,7 @@ class GetUserTest {
         for (int i = 0; i < 30; i++) {
             bench.piece(random, DATA * (1 + i) + 4000, 90);
         }
-        if (!edition.clampsLinear()) {
+        if (!edition.has(Behaviour.CLAMPS_LINEAR)) {
             assertThat(bench.send(owner)).isEqualTo(-Errno.EMSGSIZE);
             assertNothingHappened(0);
             return;
@@ -304,7 +306,7 @@ class GetUserTest {
             bench.iov.add(bench.guest.hpa(DATA + i % 4096), 1);
         }
         int rc = bench.send(owner);
-        if (edition.clampsLinear()) {
+        if (edition.has(Behaviour.CLAMPS_LINEAR)) {
             assertThat(rc).isEqualTo(1023 + TapBench.HDR);
             assertThat(owner.callbacks).isEqualTo(1);
         } else {
@@ -404,7 +406,7 @@ class GetUserTest {
             {TapBench.ALL & ~NetDevice.NETIF_F_SG, 0, 1}};
         for (int[] d : devices) {
             try (TapBench other = new TapBench(edition, d[0], 1000)) {
-                assertThat(other.tap.isZerocopy()).isEqualTo(d[edition.zerocopyOfLowerDevice() ? 1 : 2] == 1);
+                assertThat(other.tap.isZerocopy()).isEqualTo(d[edition.has(Behaviour.ZEROCOPY_OF_LOWER_DEVICE) ? 1 : 2] == 1);
             }
         }
     }

@@ -1,5 +1,6 @@
 package softnic.net;
 
+import softnic.Behaviour;
 import softnic.Edition;
 import softnic.sched.Cpu;
 import softnic.skb.SkBuff;
@@ -70,7 +71,7 @@ public final class NetCore {
      * @return what the driver did not take, or null
      */
     SkBuff directXmit(SkBuff skb, NetDevice dev) {
-        if (!edition.validatesXmitSkb()) {
+        if (!edition.has(Behaviour.VALIDATES_XMIT_SKB)) {
             return hardStartXmit31(skb, dev);
         }
         SkBuff list = skb.next() != null ? skb : validate(skb, dev);
@@ -137,7 +138,7 @@ public final class NetCore {
     /** @return false if the driver did not take it */
     private boolean prepareAndXmit31(SkBuff skb, NetDevice dev) {
         tap(skb, dev);
-        if (edition.orphansInXmit() && skb.shinfo().txFlags() == 0) {
+        if (edition.has(Behaviour.ORPHANS_IN_XMIT) && skb.shinfo().txFlags() == 0) {
             skb.orphan();
         }
         int features = dev.features();

@@ -1,5 +1,6 @@
 package softnic.skb;
 
+import softnic.Behaviour;
 import softnic.mm.Errno;
 import softnic.mm.PhysMem;
 import softnic.sched.Cost;
@@ -52,7 +53,7 @@ public final class SkbCopy {
     public static int copyUbufs(SkBuff skb) {
         SkbPool pool = skb.pool;
         pool.trace().enter(Tracepoint.SKB_COPY_UBUFS);
-        int err = pool.edition().packsCopiedUbufs() && skb.isShared() ? -Errno.EINVAL : copyFrags(skb);
+        int err = pool.edition().has(Behaviour.PACKS_COPIED_UBUFS) && skb.isShared() ? -Errno.EINVAL : copyFrags(skb);
         pool.counters().bump(err == 0 ? SkbPool.Count.COPY_UBUFS : SkbPool.Count.COPY_UBUFS_FAILED);
         pool.trace().exit(Tracepoint.SKB_COPY_UBUFS);
         return err;
@@ -66,7 +67,7 @@ public final class SkbCopy {
             return -Errno.ENOMEM;
         }
         SkbSharedInfo shinfo = skb.shinfo;
-        int pages = pool.edition().packsCopiedUbufs()
+        int pages = pool.edition().has(Behaviour.PACKS_COPIED_UBUFS)
                 ? skb.dataLen() + PhysMem.PAGE_SIZE - 1 >>> PhysMem.PAGE_SHIFT : shinfo.nrFrags;
         int err = copyInto(skb, spare.frags, pages);
         if (err == 0) {
@@ -97,7 +98,7 @@ public final class SkbCopy {
                 return -Errno.ENOMEM;
             }
         }
-        boolean packed = pool.edition().packsCopiedUbufs();
+        boolean packed = pool.edition().has(Behaviour.PACKS_COPIED_UBUFS);
         int done = 0;
         for (int i = 0; i < pages; i++) {
             int bytes = packed ? Math.min(PhysMem.PAGE_SIZE, skb.dataLen() - done) : skb.shinfo.frags[i].size;
@@ -187,7 +188,7 @@ public final class SkbCopy {
         eatFrags(shinfo, delta);
         skb.tail += delta;
         skb.dataLen -= delta;
-        if (skb.dataLen == 0 && skb.pool.edition().completesWhenLinear()) {
+        if (skb.dataLen == 0 && skb.pool.edition().has(Behaviour.COMPLETES_WHEN_LINEAR)) {
             shinfo.zcopyClear(false);
         }
         return 0;

@@ -1,5 +1,6 @@
 package softnic.skb;
 
+import softnic.Behaviour;
 import softnic.Edition;
 import softnic.mm.IndexStack;
 import softnic.mm.PageAllocator;
@@ -136,7 +137,7 @@ public final class SkbPool {
         SkbSharedInfo shinfo = skb.shinfo;
         int owned = skb.nohdr ? (1 << SkbSharedInfo.SKB_DATAREF_SHIFT) + 1 : 1;
         if (!skb.cloned || shinfo.refSub(owned)) {
-            if (edition.callbackBeforePages()) {
+            if (edition.has(Behaviour.CALLBACK_BEFORE_PAGES)) {
                 shinfo.zcopyClear(true);
                 putFrags(shinfo);
             } else {

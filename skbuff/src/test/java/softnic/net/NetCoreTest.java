@@ -7,6 +7,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
+import softnic.Behaviour;
 import softnic.Edition;
 import softnic.net.TcpPackets.Frame;
 import softnic.skb.SkBuff;
@@ -73,7 +74,7 @@ class NetCoreTest {
         assertThat(owner.callbacks).isEqualTo(1);
         assertThat(owner.success).isFalse();
         assertThat(shop.guest.pins()).isZero();
-        assertThat(charged[0]).isEqualTo(edition.orphansInXmit() ? 0 : 1);
+        assertThat(charged[0]).isEqualTo(edition.has(Behaviour.ORPHANS_IN_XMIT) ? 0 : 1);
         dev.clean(1);
         SkBuff captured = tcpdump.read();
         assertThat(shop.content(captured)).isEqualTo(bytes);
@@ -139,7 +140,7 @@ class NetCoreTest {
         assertThat(sent.dataLen()).isZero();
         assertThat(shop.content(sent)).isEqualTo(bytes);
         assertThat(shop.guest.pins()).isZero();
-        assertThat(owner.callbacks).isEqualTo(edition.completesWhenLinear() ? 1 : 0);
+        assertThat(owner.callbacks).isEqualTo(edition.has(Behaviour.COMPLETES_WHEN_LINEAR) ? 1 : 0);
         plain.clean(0);
         assertThat(owner.callbacks).isEqualTo(1);
         assertThat(core.counters().value(NetCore.Count.LINEARIZED)).isEqualTo(1);
@@ -177,7 +178,7 @@ class NetCoreTest {
         byte[] payload = TcpPackets.payload(shop.content(skb), 54);
         core.devQueueXmit(skb, sg);
         assertThat(sg.taken).hasSize(5);
-        assertThat(tcpdump.packets()).isEqualTo(edition.validatesXmitSkb() ? 5 : 1);
+        assertThat(tcpdump.packets()).isEqualTo(edition.has(Behaviour.VALIDATES_XMIT_SKB) ? 5 : 1);
         assertThat(owner.callbacks).isEqualTo(1);
         assertThat(TcpPackets.concat(sg.taken.stream().map(s -> Frame.parse(TcpPackets.sent(shop, s))).toList()))
                 .isEqualTo(payload);

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import softnic.Behaviour;
 import softnic.Edition;
 
 /** Where the bytes of a packet are, and who still needs them. */
@@ -161,7 +162,7 @@ class SkBuffTest {
                 skb.destructor(s -> story.add("destructor with " + room.guest.pins() + " pins"));
                 skb.consume();
                 assertThat(story).as(edition.name()).containsExactly("destructor with 2 pins",
-                        edition.callbackBeforePages() ? "callback with 2 pins" : "callback with 0 pins");
+                        edition.has(Behaviour.CALLBACK_BEFORE_PAGES) ? "callback with 2 pins" : "callback with 0 pins");
                 assertThat(owner.callbacks).isEqualTo(1);
                 assertThat(owner.success).isTrue();
                 assertThat(room.missing()).isEmpty();

@@ -8,6 +8,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.api.Test;
+import softnic.Behaviour;
 import softnic.Edition;
 import softnic.mm.Errno;
 
@@ -85,7 +86,7 @@ class SkbCopyTest {
         assertCopied();
         assertThat(skb.truesize()).isEqualTo(truesize);
         assertThat(skb.dataLen()).isEqualTo(before.length - 66);
-        if (edition.packsCopiedUbufs()) {
+        if (edition.has(Behaviour.PACKS_COPIED_UBUFS)) {
             assertThat(skb.shinfo().nrFrags()).isEqualTo(3);            // 11293 bytes
             assertThat(skb.shinfo().frag(0).size()).isEqualTo(4096);
             assertThat(skb.shinfo().frag(2).size()).isEqualTo(11293 - 8192);
@@ -101,7 +102,7 @@ class SkbCopyTest {
 
     @Test
     void copyUbufsThatRunsOutOfPagesAnywhereHasDoneNothing() {
-        int needed = edition.packsCopiedUbufs() ? 3 : FRAGS.length;
+        int needed = edition.has(Behaviour.PACKS_COPIED_UBUFS) ? 3 : FRAGS.length;
         for (int left = 0; left < needed; left++) {
             shop.leavePages(left);
             assertThat(SkbCopy.copyUbufs(skb)).as("%d pages", left).isEqualTo(-Errno.ENOMEM);
@@ -122,7 +123,7 @@ class SkbCopyTest {
         skb.get();
         int err = SkbCopy.copyUbufs(skb);
         skb.kfree();
-        if (edition.packsCopiedUbufs()) {
+        if (edition.has(Behaviour.PACKS_COPIED_UBUFS)) {
             assertThat(err).isEqualTo(-Errno.EINVAL);
             assertUntouched();
         } else {
@@ -231,7 +232,7 @@ class SkbCopyTest {
         assertThat(skb.dataLen()).isZero();
         assertThat(skb.shinfo().nrFrags()).isZero();
         assertThat(shop.guest.pins()).isZero();
-        assertThat(owner.callbacks).isEqualTo(edition.completesWhenLinear() ? 1 : 0);
+        assertThat(owner.callbacks).isEqualTo(edition.has(Behaviour.COMPLETES_WHEN_LINEAR) ? 1 : 0);
         assertThat(SkbCopy.linearize(skb)).isZero();
     }
 

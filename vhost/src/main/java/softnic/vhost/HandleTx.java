@@ -1,6 +1,8 @@
 package softnic.vhost;
 
+import softnic.Behaviour;
 import softnic.Edition;
+import softnic.Quirk;
 import softnic.mm.Errno;
 import softnic.net.Sock;
 import softnic.sched.Cost;
@@ -103,7 +105,7 @@ final class HandleTx implements VhostWork.Step {
         trace.enter(work);
         trace.enter(Tracepoint.HANDLE_TX);
         shared.counters.bump(Count.CALLS);
-        if (shared.sock == null || edition.waitsForSndbuf() && txPoll.stopIfFull(shared.sock)) {
+        if (shared.sock == null || edition.has(Behaviour.WAITS_FOR_SNDBUF) && txPoll.stopIfFull(shared.sock)) {
             cpu.charge(Cost.VHOST_RUN, 1);
             trace.exit(Tracepoint.HANDLE_TX);
             trace.exit(work);
@@ -111,7 +113,7 @@ final class HandleTx implements VhostWork.Step {
         }
         vq.disableNotify();                 // the first thing a call does
         cpu.charge(Cost.VHOST_RUN, 1);
-        if (!edition.waitsForSndbuf()) {
+        if (!edition.has(Behaviour.WAITS_FOR_SNDBUF)) {
             txPoll.stop();
         }
         trace.enter(variant());
@@ -135,7 +137,7 @@ final class HandleTx implements VhostWork.Step {
     }
 
     private boolean signalOne() {
-        if (edition.copiedTakeSlot()) {
+        if (edition.has(Behaviour.COPIED_TAKE_SLOT)) {
             if (zcopies.signalOldest(vq)) {
                 return true;                // one buffer, one index, one signal a turn
             }
@@ -184,7 +186,7 @@ final class HandleTx implements VhostWork.Step {
     }
 
     private boolean nothingNew() {
-        if (edition.waitsForSndbuf()) {
+        if (edition.has(Behaviour.WAITS_FOR_SNDBUF)) {
             if (txPoll.startIfNearlyFull(shared.sock)) {
                 shared.counters.bump(Count.SNDBUF_WAIT);
                 return end();
@@ -234,7 +236,7 @@ final class HandleTx implements VhostWork.Step {
 
     private boolean send(int head, int len) {
         boolean zerocopy = wantsZerocopy(len);
-        boolean slot = zerocopy || shared.isZerocopy() && edition.copiedTakeSlot();
+        boolean slot = zerocopy || shared.isZerocopy() && edition.has(Behaviour.COPIED_TAKE_SLOT);
         UbufInfo ubuf = null;
         if (zerocopy) {
             cpu.charge(Cost.VHOST_ZC, 1);
@@ -276,17 +278,17 @@ final class HandleTx implements VhostWork.Step {
             shared.counters.bump(Count.SMALL_COPIED);
             return false;
         }
-        if (edition.copyWhenPendingExceeded() && zcopies.pending() > Math.min(VHOST_MAX_PEND, vq.num() >> 2)) {
+        if (edition.has(Behaviour.COPIES_WHEN_PENDING_EXCEEDED) && zcopies.pending() > Math.min(VHOST_MAX_PEND, vq.num() >> 2)) {
             shared.counters.bump(Count.PENDING_EXCEEDED);
             return false;
         }
-        return !edition.selectsZerocopy() || shared.txPackets / 64 >= shared.txZcopyErr;
+        return !edition.has(Behaviour.SELECTS_ZEROCOPY) || shared.txPackets / 64 >= shared.txZcopyErr;
     }
 
     /** @return true if the packet is given up and reported, false if it stays in the ring to be tried again */
     private boolean failed(int err, boolean zerocopy, boolean slot) {
         boolean mayPass = err == -Errno.EAGAIN || err == -Errno.ENOMEM || err == -Errno.ENOBUFS;
-        if (mayPass || edition.badPacketRetried()) {
+        if (mayPass || edition.has(Quirk.BAD_PACKET_BLOCKS)) {
             shared.counters.bump(Count.SEND_RETRIED);
             if (slot) {
                 zcopies.cancelLast(zerocopy);
@@ -310,7 +312,7 @@ final class HandleTx implements VhostWork.Step {
 
     /** {@code vhost_net_tx_packet}: after 1024 packets zero-copy gets a new chance. */
     private void txPacket() {
-        if (edition.selectsZerocopy() && ++shared.txPackets >= 1024) {
+        if (edition.has(Behaviour.SELECTS_ZEROCOPY) && ++shared.txPackets >= 1024) {
             shared.txPackets = 0;
             shared.txZcopyErr = 0;
         }
@@ -319,12 +321,12 @@ final class HandleTx implements VhostWork.Step {
     /** A copied packet goes back at once, or in its turn where it has a slot; a zero-copy one when finished. */
     private void report(int head, boolean zerocopy, boolean slot) {
         if (slot) {
-            if (!edition.copiedTakeSlot()) {
+            if (!edition.has(Behaviour.COPIED_TAKE_SLOT)) {
                 trace.enter(Tracepoint.ZEROCOPY_SIGNAL_USED);
                 reportFinished();
                 trace.exit(Tracepoint.ZEROCOPY_SIGNAL_USED);
             }
-        } else if (!shared.isZerocopy() && !edition.waitsForSndbuf()) {
+        } else if (!shared.isZerocopy() && !edition.has(Behaviour.WAITS_FOR_SNDBUF)) {
             shared.copiedHeads[shared.copiedCount++] = head;
         } else {
             addUsedAndSignal(head);

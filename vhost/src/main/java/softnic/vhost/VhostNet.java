@@ -2,6 +2,7 @@ package softnic.vhost;
 
 import java.util.ArrayList;
 import java.util.List;
+import softnic.Behaviour;
 import softnic.Edition;
 import softnic.mm.GuestMemory;
 import softnic.mm.PhysMem;
@@ -84,7 +85,7 @@ public final class VhostNet {
     public void setBackend(Sock sock) {
         shared.sock = sock;
         if (monitor != null) {
-            monitor.mustBeOrdered(shared.isZerocopy() && edition.copiedTakeSlot());
+            monitor.mustBeOrdered(shared.isZerocopy() && edition.has(Behaviour.COPIED_TAKE_SLOT));
         }
         sock.pollIn(() -> worker.queue(rxNet));
         if (sock.peekHeadLen() > 0) {
@@ -108,7 +109,7 @@ public final class VhostNet {
         }
         shared.sock.pollIn(null);
         txPoll.stop();
-        if (edition.copiedTakeSlot()) {
+        if (edition.has(Behaviour.COPIED_TAKE_SLOT)) {
             while (zcopies.signalOldest(tx)) {
                 // report them all
             }

@@ -1,6 +1,7 @@
 package softnic.vhost;
 
 import java.lang.invoke.VarHandle;
+import softnic.Behaviour;
 import softnic.Edition;
 import softnic.mm.Errno;
 import softnic.mm.GuestMemory;
@@ -147,7 +148,7 @@ public final class VhostVirtqueue {
     }
 
     private int nextHead() {
-        if (!edition.availIdxCached() || availIdx == lastAvailIdx) {
+        if (!edition.has(Behaviour.AVAIL_IDX_CACHED) || availIdx == lastAvailIdx) {
             int idx = vring.availIdxAcquire();
             if ((idx - lastAvailIdx & Vring.IDX_MASK) > num) {
                 return broken(VqRule.AVAIL_IDX_JUMP, -Errno.EFAULT);

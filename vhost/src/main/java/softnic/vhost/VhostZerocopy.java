@@ -3,6 +3,7 @@ package softnic.vhost;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import softnic.Edition;
+import softnic.Quirk;
 import softnic.mm.IoVec;
 import softnic.skb.UbufInfo;
 import softnic.trace.Counters;
@@ -68,7 +69,7 @@ final class VhostZerocopy {
             monitor.zerocopyChosen(len);
         }
         int slot = upendIdx;
-        Ubuf ubuf = ubufInfo[edition.ubufByHead() ? head : slot];
+        Ubuf ubuf = ubufInfo[edition.has(Quirk.UBUF_BY_HEAD) ? head : slot];
         ubuf.desc = slot;
         headId[slot] = head;
         LEN.setOpaque(headLen, slot, edition.dmaInProgress() == 0 ? len : edition.dmaInProgress());
@@ -228,7 +229,7 @@ final class VhostZerocopy {
             LEN.setRelease(headLen, desc, mark);
             counters.bump(zerocopySuccess ? Count.CALLBACKS : Count.CALLBACKS_COPIED);
             int left = ubufs.put();
-            if (edition.callbackWakesWorker() && (left <= 1 || left % 16 == 0)) {
+            if (!edition.has(Quirk.CALLBACK_WAKES_NOBODY) && (left <= 1 || left % 16 == 0)) {
                 pollTx.run();
             }
             trace.exit(Tracepoint.ZEROCOPY_CALLBACK);

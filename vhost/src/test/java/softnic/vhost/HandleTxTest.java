@@ -12,7 +12,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
+import softnic.Behaviour;
 import softnic.Edition;
+import softnic.Quirk;
 import softnic.mm.Errno;
 
 /** From the guest's TX ring to the socket: what is copied, what waits, what comes back and when the worker rests. */
@@ -90,7 +92,7 @@ class HandleTxTest {
     /** handle_tx_copy reports 64 at a time; each batch is seen when it is paid for, not before. */
     @Test
     void aBatchOfCopiedHeadsIsPublishedBeforeMoreIsSent() {
-        if (edition.waitsForSndbuf()) {
+        if (edition.has(Behaviour.WAITS_FOR_SNDBUF)) {
             return;
         }
         with(Bench.tx(edition, NUM, false));
@@ -119,7 +121,7 @@ class HandleTxTest {
         assertThat(bench.used()).isEmpty();
         assertThat(bench.net.pending()).isEqualTo(5);
         bench.sock.complete(5);
-        if (!edition.callbackWakesWorker()) {
+        if (edition.has(Quirk.CALLBACK_WAKES_NOBODY)) {
             bench.run();
             assertThat(bench.used()).isEmpty();         // 3.1: the callback wakes nobody
             post(5, 100);
@@ -138,7 +140,7 @@ class HandleTxTest {
         post(2, 100);
         bench.kick();
         bench.run();
-        assertThat(bench.used()).isEqualTo(edition.copiedTakeSlot() ? List.of() : List.of(2));
+        assertThat(bench.used()).isEqualTo(edition.has(Behaviour.COPIED_TAKE_SLOT) ? List.of() : List.of(2));
         bench.sock.complete(1);
         post(3, 100);
         bench.kick();
@@ -156,7 +158,7 @@ class HandleTxTest {
         bench.kick();
         bench.run();
         long zerocopy = bench.sock.sent.stream().filter(FakeSock.Sent::zerocopy).count();
-        if (edition.copyWhenPendingExceeded()) {
+        if (edition.has(Behaviour.COPIES_WHEN_PENDING_EXCEEDED)) {
             assertThat(zerocopy).isEqualTo(65);         // min(128, 256 / 4) + 1
             assertThat(bench.count(HandleTx.Count.PENDING_EXCEEDED)).isEqualTo(135);
             bench.sock.complete(65);
@@ -183,7 +185,7 @@ class HandleTxTest {
         bench.kick();
         bench.run();
         bench.run();
-        assertThat(bench.net.pending()).isEqualTo(edition.copyWhenPendingExceeded() ? 129 : 1023);
+        assertThat(bench.net.pending()).isEqualTo(edition.has(Behaviour.COPIES_WHEN_PENDING_EXCEEDED) ? 129 : 1023);
         while (!bench.sock.inFlight.isEmpty()) {
             bench.sock.complete(1);
         }
@@ -260,7 +262,7 @@ class HandleTxTest {
             assertThat(bench.sock.attempts).as(Errno.name(errno)).isEqualTo(4);
             assertThat(bench.sock.sent).extracting(FakeSock.Sent::len).containsExactly(1000, 100);
             assertThat(bench.count(HandleTx.Count.SEND_RETRIED)).isEqualTo(2);
-            assertThat(bench.net.pending()).isEqualTo(edition.copiedTakeSlot() ? 2 : 1);
+            assertThat(bench.net.pending()).isEqualTo(edition.has(Behaviour.COPIED_TAKE_SLOT) ? 2 : 1);
             bench.sock.complete(1);
             bench.net.check();
             assertThat(bench.violations.kept()).isEmpty();
@@ -273,14 +275,14 @@ class HandleTxTest {
         for (int len : new int[] {1000, 100}) {
             for (boolean zerocopy : new boolean[] {true, false}) {
                 with(Bench.tx(edition, NUM, zerocopy));
-                int times = edition.badPacketRetried() ? 20 : 1;
+                int times = edition.has(Quirk.BAD_PACKET_BLOCKS) ? 20 : 1;
                 bench.sock.errors.addAll(java.util.Collections.nCopies(times, Errno.EINVAL));
                 post(7, len);
                 post(8, 100);
                 bench.kick();
                 bench.run();
-                assertThat(bench.sock.attempts).isEqualTo(edition.badPacketRetried() ? 22 : 2);
-                assertThat(bench.count(HandleTx.Count.SEND_FAILED)).isEqualTo(edition.badPacketRetried() ? 0 : 1);
+                assertThat(bench.sock.attempts).isEqualTo(edition.has(Quirk.BAD_PACKET_BLOCKS) ? 22 : 2);
+                assertThat(bench.count(HandleTx.Count.SEND_FAILED)).isEqualTo(edition.has(Quirk.BAD_PACKET_BLOCKS) ? 0 : 1);
                 bench.sock.complete(bench.sock.inFlight.size());
                 post(9, 100);
                 bench.kick();
@@ -295,7 +297,7 @@ class HandleTxTest {
 
     @Test
     void afterFailuresZerocopyPausesFor64PacketsEach() {
-        if (!edition.selectsZerocopy()) {
+        if (!edition.has(Behaviour.SELECTS_ZEROCOPY)) {
             return;
         }
         int head = 0;
@@ -419,7 +421,7 @@ class HandleTxTest {
     /** 3.1's thresholds on sk_wmem_alloc: full, three quarters, half. */
     @Test
     void aFullSocketHoldsTheWorkerUntilHalfOfItIsFree() {
-        if (!edition.waitsForSndbuf()) {
+        if (!edition.has(Behaviour.WAITS_FOR_SNDBUF)) {
             return;
         }
         with(new Bench(edition, NUM, true, false, 8000));

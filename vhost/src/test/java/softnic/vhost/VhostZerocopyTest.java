@@ -9,7 +9,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
+import softnic.Behaviour;
 import softnic.Edition;
+import softnic.Quirk;
 import softnic.sched.EventFd;
 import softnic.skb.UbufInfo;
 import softnic.trace.Trace;
@@ -54,7 +56,7 @@ class VhostZerocopyTest {
     /** Reports what is finished, as handle_tx of this edition does, and reads it from the used ring. */
     private List<Integer> signalled(VhostZerocopy zcopies) {
         int before = ram.ring.usedIdxAcquire();
-        if (edition.copiedTakeSlot()) {
+        if (edition.has(Behaviour.COPIED_TAKE_SLOT)) {
             while (zcopies.signalOldest(vq)) {
                 cpu.settleAll();
             }
@@ -133,7 +135,7 @@ class VhostZerocopyTest {
 
     @Test
     void aCopiedPacketWithASlotWaitsItsTurn() {
-        if (!edition.copiedTakeSlot()) {
+        if (!edition.has(Behaviour.COPIED_TAKE_SLOT)) {
             return;
         }
         VhostZerocopy zcopies = ring(1022);
@@ -244,7 +246,7 @@ class VhostZerocopyTest {
         zcopies.begin(2, 1000).callback(true);
         zcopies.begin(3, 1000).callback(false);
         assertThat(zcopies.counters().value(VhostZerocopy.Count.CALLBACKS_COPIED)).isEqualTo(2);
-        if (edition.copiedTakeSlot()) {
+        if (edition.has(Behaviour.COPIED_TAKE_SLOT)) {
             assertThat(signalled(zcopies)).containsExactly(1, 2, 3);        // 3.1 makes no difference
         } else {
             assertThat(zcopies.signalFinished(vq)).isEqualTo(2);
@@ -260,7 +262,7 @@ class VhostZerocopyTest {
         for (int i = 0; i < 5; i++) {
             zcopies.begin(i, 1000).callback(true);
         }
-        if (edition.copiedTakeSlot()) {
+        if (edition.has(Behaviour.COPIED_TAKE_SLOT)) {
             zcopies.signalOldest(vq);
             cpu.settleAll();
             assertThat(ram.ring.usedIdxAcquire()).isEqualTo(1);
@@ -284,7 +286,7 @@ class VhostZerocopyTest {
             int before = polls;
             ubuf.callback(true);
             int left = zcopies.references();
-            boolean expected = edition.callbackWakesWorker() && (left <= 1 || left % 16 == 0);
+            boolean expected = !edition.has(Quirk.CALLBACK_WAKES_NOBODY) && (left <= 1 || left % 16 == 0);
             assertThat(polls - before).as("%d left", left).isEqualTo(expected ? 1 : 0);
         }
         signalled(zcopies);
@@ -296,12 +298,12 @@ class VhostZerocopyTest {
         VhostZerocopy zcopies = new VhostZerocopy(edition, Trace.off(), null, () -> { }, 0);
         UbufInfo first = zcopies.begin(3, 1000);
         UbufInfo second = zcopies.begin(3, 1000);
-        assertThat(first == second).isEqualTo(edition.ubufByHead());
+        assertThat(first == second).isEqualTo(edition.has(Quirk.UBUF_BY_HEAD));
         first.callback(true);
         second.callback(true);
         assertThat(zcopies.references()).isEqualTo(1);
         int reported = signalled(zcopies).size();
-        assertThat(reported).isEqualTo(edition.ubufByHead() ? 0 : 2);       // 3.1: the first never finishes
+        assertThat(reported).isEqualTo(edition.has(Quirk.UBUF_BY_HEAD) ? 0 : 2);       // 3.1: the first never finishes
     }
 
     @Test
