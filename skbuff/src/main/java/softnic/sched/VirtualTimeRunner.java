@@ -96,6 +96,11 @@ public final class VirtualTimeRunner implements Runner, Cpu {
     }
 
     @Override
+    public long delayNs(Cost latency, long units) {
+        return (prices.picos(latency) * units + PICOS_PER_NANO / 2) / PICOS_PER_NANO;
+    }
+
+    @Override
     public void settle(Runnable action) {
         if (current == outside) {
             pushAction(outside, action, nowPs);
