@@ -9,6 +9,7 @@ import java.util.Arrays;
  *   event queue (time, sequence) --> DISPATCH processor  what its last slice settled for this time; once all that is
  *                                                        done, its first ready agent for one slice
  *                                --> TIMER               an agent's deadline
+ *                                --> OUTSIDE             what was settled between two runs, by no agent
  * </pre>
  *
  * <p>A processor runs one slice at a time; what a slice or an action charges keeps it busy. An action
@@ -19,6 +20,7 @@ public final class VirtualTimeRunner implements Runner, Cpu {
 
     private static final long PICOS_PER_NANO = 1000;
     private static final int MAX_SETTLED = 64;
+    private static final int MAX_SETTLED_OUTSIDE = 4096;
     private static final long NEVER = Long.MAX_VALUE;
     private static final int STUCK_SLICES = 1_000_000;
 
@@ -26,6 +28,7 @@ public final class VirtualTimeRunner implements Runner, Cpu {
     private static final int KIND_SHIFT = 13;
     private static final int KIND_DISPATCH = 0;
     private static final int KIND_TIMER = 1;
+    private static final int KIND_OUTSIDE = 2;
     private static final int INDEX_MASK = (1 << KIND_SHIFT) - 1;
 
     private final CostTable prices;
@@ -33,7 +36,7 @@ public final class VirtualTimeRunner implements Runner, Cpu {
     private Processor[] processors = {};
     private Slot[] slots = {};
 
-    private final Processor outside = new Processor(-1, "outside", Cost.NONE, Cost.NONE);
+    private final Processor outside = new Processor(-1, "outside", Cost.NONE, Cost.NONE, MAX_SETTLED_OUTSIDE);
     private Processor current = outside;
     private long nowPs;
     private long slicesAtThisTime;
@@ -52,7 +55,7 @@ public final class VirtualTimeRunner implements Runner, Cpu {
     public int addProcessor(String name, String thread, Cost wake, Cost wakeLatency) {
         int index = processors.length;
         processors = Arrays.copyOf(processors, index + 1);
-        processors[index] = new Processor(index, name, wake, wakeLatency);
+        processors[index] = new Processor(index, name, wake, wakeLatency, MAX_SETTLED);
         return index;
     }
 
@@ -91,10 +94,9 @@ public final class VirtualTimeRunner implements Runner, Cpu {
 
     @Override
     public void settle(Runnable action) {
+        current.settle(action, nowPs);
         if (current == outside) {
-            action.run();
-        } else {
-            current.settle(action, nowPs);
+            events.push(nowPs, KIND_OUTSIDE << KIND_SHIFT);
         }
     }
 
@@ -138,7 +140,7 @@ public final class VirtualTimeRunner implements Runner, Cpu {
         return processors[processor].spentPs[cost.ordinal()] / PICOS_PER_NANO;
     }
 
-    /** Events handled so far: dispatches and timers. */
+    /** Events handled so far, of all kinds. */
     public long eventCount() {
         return handled;
     }
@@ -160,7 +162,11 @@ public final class VirtualTimeRunner implements Runner, Cpu {
             return;
         }
         events.pop();
-        slots[index].timerFired(atPs);
+        if (payload >>> KIND_SHIFT == KIND_TIMER) {
+            slots[index].timerFired(atPs);
+        } else {
+            act(outside);
+        }
     }
 
     /** Runs what a processor has settled for this time, one after the other; what they charge comes behind its slice. */
@@ -230,21 +236,23 @@ public final class VirtualTimeRunner implements Runner, Cpu {
         boolean waking;
 
         // what the slice that runs, or ran last, has settled and what has not run yet, by time
-        private final Runnable[] settled = new Runnable[MAX_SETTLED];
-        private final long[] settledAtPs = new long[MAX_SETTLED];
+        private final Runnable[] settled;
+        private final long[] settledAtPs;
         private int firstSettled;
         private int endSettled;
 
-        Processor(int index, String name, Cost wake, Cost wakeLatency) {
+        Processor(int index, String name, Cost wake, Cost wakeLatency, int maxSettled) {
             this.index = index;
             this.name = name;
             this.wake = wake;
             this.wakeLatency = wakeLatency;
+            settled = new Runnable[maxSettled];
+            settledAtPs = new long[maxSettled];
         }
 
         void settle(Runnable action, long atPs) {
-            if (endSettled == MAX_SETTLED) {
-                throw new IllegalStateException("sched: a slice on " + name + " settled more than " + MAX_SETTLED
+            if (endSettled == settled.length) {
+                throw new IllegalStateException("sched: a slice on " + name + " settled more than " + settled.length
                         + " actions");
             }
             int i = endSettled++;
