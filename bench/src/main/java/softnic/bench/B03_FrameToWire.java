@@ -43,7 +43,7 @@ import softnic.wire.FrameSlot;
  *         16450    4420        4180
  *         65226   14140       11850    - 2300: 64 KB not copied, 16 pages pinned instead
  * </pre>
- * The rest of the 64K row is neither: the NIC segments and checksums 45 frames and the MAC copies them, about 0.18 ns
+ * The rest of the 64K row is neither: the NIC copies, segments and checksums 45 frames, about 0.18 ns
  * a byte, see {@link B04_Segmentation}. In the kernel those are silicon's time and nobody's CPU, which is why these
  * figures are not the table's. No garbage: what {@code B/op} shows, below 1, is JMH's own.
  *

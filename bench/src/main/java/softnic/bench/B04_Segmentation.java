@@ -35,6 +35,7 @@ import softnic.skb.SkbSharedInfo;
 import softnic.trace.Trace;
 import softnic.wire.FrameRing;
 import softnic.wire.FrameSlot;
+import softnic.wire.Mac;
 import softnic.wire.StreamPattern;
 
 /**
@@ -90,20 +91,22 @@ public class B04_Segmentation {
     private final SkbPool pool = new SkbPool(memory, pages, Edition.V6_1, cpu, Trace.off(), 256);
     private final Gso gso = new Gso(pool, cpu, Trace.off());
     private final DescRing ring = new DescRing(memory, 512);
-    private final FrameRing toWire = new FrameRing(64, new WaitQueue(), new WaitQueue());
+    private final FrameRing far = new FrameRing(64, new WaitQueue(), new WaitQueue());
+    private final Mac mac = new Mac(cpu, Trace.off(), 64);
     private final InterruptVector vector = new InterruptVector(cpu, new WaitQueue(), 0);
-    private final DmaEngine engine = new DmaEngine(cpu, memory, ring, toWire, vector);
+    private final DmaEngine engine = new DmaEngine(cpu, memory, ring, mac, vector);
     private long nextToUse;
     private SkBuff packet;
 
     @Setup
     public void open() {
+        mac.connect(far);
         packet = packet();
         postDescriptors();
         while (engine.doWork() > 0) {
-            // all frames stay in the packet buffer
+            // all frames stay at the far end
         }
-        Frames.check(toWire, PAYLOAD);
+        Frames.check(far, PAYLOAD);
     }
 
     @TearDown
@@ -113,7 +116,7 @@ public class B04_Segmentation {
             throw new IllegalStateException("bench: " + pool.inUse() + " skbs and " + pages.inUse()
                     + " pages were left behind");
         }
-        toWire.close();
+        far.close();
         ring.close();
         pool.close();
         pages.close();
@@ -126,9 +129,10 @@ public class B04_Segmentation {
         postDescriptors();
         int bytes = 0;
         while (engine.doWork() > 0) {
-            FrameSlot slot = toWire.peek();
-            bytes += slot.len();
-            toWire.release();
+            for (FrameSlot slot = far.peek(); slot != null; slot = far.peek()) {
+                bytes += slot.len();
+                far.release();
+            }
         }
         return bytes;
     }

@@ -194,7 +194,7 @@ final class House implements AutoCloseable {
 
     /** Frames that left the adapter. */
     long frames() {
-        return port.out().frames();
+        return port.adapter().mac().frames();
     }
 
     long ioExits() {

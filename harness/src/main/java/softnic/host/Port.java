@@ -14,24 +14,23 @@ import softnic.wire.FrameRing;
 import softnic.wire.Mac;
 
 /**
- * One 82599 port on a cable: the adapter, a MAC for each direction, and packet memory at the far end.
+ * One 82599 port on a cable: the adapter, and the far end's packet memory and MAC.
  *
  * <pre>
- *   adapter.toWire   --> MAC --> farRx      what the far end receives
- *   adapter.fromWire <-- MAC <-- farTx      what it sends
+ *   adapter.mac      --> farRx      what the far end receives
+ *   adapter.fromWire <-- farTx      what it sends
  * </pre>
  */
 final class Port implements AutoCloseable {
 
     private static final long MAC_ADDRESS = 0x90E2_BA00_0001L;
-    private static final int FAR_FRAMES = 128;      // more than arrive in its moderation interval
+    private static final int FAR_FRAMES = 256;      // a full packet buffer, and more than arrive in its moderation interval
+    private static final int FAR_TX_FRAMES = 128;
 
     private final IxgbeAdapter adapter;
     private final FrameRing onWire;
     private final FrameRing farRx;
-    private final FrameRing farTx;
-    private final Mac out;
-    private final Mac in;
+    private final Mac farTx;
     private final int softirqProcessor;
 
     /** A port whose cable nobody taps. */
@@ -49,20 +48,17 @@ final class Port implements AutoCloseable {
         IxgbeAdapter.Options d = IxgbeAdapter.Options.DEFAULT;
         IxgbeAdapter.Options options = new IxgbeAdapter.Options(d.txRing(), d.rxRing(), itrNs, d.txBufferFrames(),
                 d.rxBufferFrames(), d.txQueueLen());
-        WaitQueue outWait = new WaitQueue();
-        WaitQueue inWait = new WaitQueue();
-        adapter = new IxgbeAdapter("eth0", MAC_ADDRESS, options, edition, cpu, trace, core, outWait, inWait);
+        WaitQueue engineWait = new WaitQueue();
+        adapter = new IxgbeAdapter("eth0", MAC_ADDRESS, options, edition, cpu, trace, core, engineWait, farWait);
         WaitQueue tapWait = new WaitQueue();
-        onWire = new FrameRing(FAR_FRAMES, outWait, observer == null ? farWait : tapWait);
+        onWire = new FrameRing(FAR_FRAMES, engineWait, observer == null ? farWait : tapWait);
         farRx = observer == null ? onWire : new FrameRing(FAR_FRAMES, tapWait, farWait);
-        farTx = new FrameRing(FAR_FRAMES, farWait, inWait);
-        out = new Mac("mac-out", cpu, trace, adapter.toWire(), onWire);
-        in = new Mac("mac-in", cpu, trace, farTx, adapter.fromWire());
+        adapter.mac().connect(onWire);
+        farTx = new Mac(cpu, trace, FAR_TX_FRAMES);
+        farTx.connect(adapter.fromWire());
         softirqProcessor = runner.addProcessor("softirq", "softirq", Cost.NONE, Cost.NONE);
         adapter.addTo(runner, silicon(runner, "tx-dma"), silicon(runner, "rx-dma"), silicon(runner, "vector"),
                 softirqProcessor);
-        runner.add(silicon(runner, "mac-out"), out, outWait);
-        runner.add(silicon(runner, "mac-in"), in, inWait);
         if (observer != null) {
             runner.add(silicon(runner, "wire-tap"), new WireTap(onWire, farRx, observer), tapWait);
         }
@@ -81,18 +77,8 @@ final class Port implements AutoCloseable {
         return farRx;
     }
 
-    FrameRing farTx() {
+    Mac farTx() {
         return farTx;
-    }
-
-    /** Frames put on the wire by the adapter. */
-    Mac out() {
-        return out;
-    }
-
-    /** Frames put on the wire by the far end. */
-    Mac in() {
-        return in;
     }
 
     /** Counters of driver and silicon. */
@@ -112,6 +98,5 @@ final class Port implements AutoCloseable {
             farRx.close();
         }
         onWire.close();
-        farTx.close();
     }
 }

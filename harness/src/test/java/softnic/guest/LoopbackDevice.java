@@ -81,9 +81,9 @@ final class LoopbackDevice implements Agent {
         if (headerLen > 0) {
             return sendFrame();
         }
-        FrameSlot frame = fromFar.peek();
-        if (frame != null && frame.arrivalNs() <= cpu.nowNs() && rx.isMore()) {
-            receive(frame);
+        boolean hasArrived = arrivalNs() <= cpu.nowNs();
+        if (hasArrived && rx.isMore()) {
+            receive(fromFar.peek());
             return 1;
         }
         if (tx.isMore()) {
@@ -91,7 +91,17 @@ final class LoopbackDevice implements Agent {
             return 1;
         }
         flushHeld();
-        return tx.enableNotify() | (fromFar.peek() != null && rx.enableNotify()) ? 1 : 0;
+        return tx.enableNotify() | (hasArrived && rx.enableNotify()) ? 1 : 0;
+    }
+
+    private long arrivalNs() {
+        FrameSlot frame = fromFar.peek();
+        return frame == null ? NO_DEADLINE_NS : frame.arrivalNs();
+    }
+
+    @Override
+    public long nextDeadlineNs() {
+        return arrivalNs() > cpu.nowNs() ? arrivalNs() : NO_DEADLINE_NS;    // else a kick wakes us
     }
 
     /** One packet out of the ring, and its buffer back. */

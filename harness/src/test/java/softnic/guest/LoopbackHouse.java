@@ -12,6 +12,7 @@ import softnic.sched.WaitQueue;
 import softnic.trace.Trace;
 import softnic.trace.Violations;
 import softnic.wire.FrameRing;
+import softnic.wire.Mac;
 import softnic.wire.RemoteHost;
 import softnic.wire.RemoteHostCounter;
 import softnic.wire.RemoteHostOptions;
@@ -60,7 +61,9 @@ final class LoopbackHouse implements AutoCloseable {
         fromFar = new FrameRing(256, farQueue, deviceQueue);
         device = new LoopbackDevice(runner, ram, options, edition.has(Behaviour.EVENT_IDX), eventFds, toFar, fromFar,
                 deviceQueue);
-        far = new RemoteHost(runner, toFar, fromFar, farOptions, violations);
+        Mac farMac = new Mac(runner, Trace.off(), 256);
+        farMac.connect(fromFar);
+        far = new RemoteHost(runner, toFar, farMac, farOptions, violations);
         int vcpu1 = runner.addProcessor("vcpu1", "guest", Cost.NONE, Cost.NONE);
         int vcpu0 = oneProcessor ? vcpu1 : runner.addProcessor("vcpu0", "guest", Cost.NONE, Cost.NONE);
         runner.add(vcpu1, guest.interrupt(), guest.interrupt().waitQueue());

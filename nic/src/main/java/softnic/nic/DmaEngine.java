@@ -6,21 +6,22 @@ import softnic.sched.Agent;
 import softnic.sched.Cost;
 import softnic.sched.Cpu;
 import softnic.trace.Counters;
-import softnic.wire.FrameRing;
 import softnic.wire.FrameSlot;
+import softnic.wire.Mac;
 
 /**
  * The transmit half of the silicon: fetches descriptors, reads packets by DMA, segments and checksums them, and
  * puts frames into the on-chip packet buffer (82599 datasheet, 7.2; no kernel counterpart).
  *
  * <pre>
- *   [head, tail) --fetch--> TxPacket --DMA read, segment, checksum--> packet buffer --> MAC
- *                                        one frame a slice               (toWire)
+ *   [head, tail) --fetch--> TxPacket --DMA read, segment, checksum--> packet buffer and Mac
+ *                                        a few frames a slice
  *   after the last byte was read: DD into the EOP descriptor, head, cause of the vector
  * </pre>
  *
- * <p>One slice is one frame. A full packet buffer is back-pressure: the engine sleeps until the MAC releases a
- * slot. Packets are handled strictly in order, one at a time (real hardware has several reads in flight).
+ * <p>One slice is one packet, or {@link #SLICE_FRAMES} frames of a long one. Frames leave amid a slice, each at the time
+ * at which its bytes are paid for: the {@link Mac} gives them a time of arrival, before which nobody takes them. A full
+ * packet buffer is back-pressure: the engine sleeps until frames have left. Packets are handled strictly in order, one at a time (real hardware has several reads in flight).
  * Whatever the descriptors hold, the engine completes them: a packet it cannot send is counted and dropped.
  */
 public final class DmaEngine implements Agent {
@@ -44,16 +45,17 @@ public final class DmaEngine implements Agent {
 
     /** Descriptors that one fetch brings in, at most. */
     static final int FETCH_BATCH = 32;
+    /** Frames of one slice, at most: what is read by the last must not be read much too early. */
+    static final int SLICE_FRAMES = 8;
 
     private final Cpu cpu;
     private final PhysMem memory;
     private final DescRing ring;
-    private final FrameRing toWire;
+    private final Mac mac;
     private final InterruptVector vector;
     private final Counters<Count> counters = Counters.of("nic-tx", Count.class);
     private final TxContext[] contexts = {new TxContext(), new TxContext()};
     private final TxPacket packet;
-    private final Runnable publish = this::publish;
     private final Runnable writeBack = this::writeBack;
 
     private long next;                      // sequence of the first descriptor not yet taken
@@ -61,18 +63,17 @@ public final class DmaEngine implements Agent {
     private boolean empty = true;           // the ring was found empty: the next doorbell starts the engine
     private boolean busy;                   // a packet is being sent
     private long doneEop;                   // what writeBack reports
-    private boolean lastFrame;              // and whether it has a frame to publish: not of a dropped packet
     private long badTail = -1;
 
     /**
-     * @param toWire the transmit packet buffer, of which this engine is the producer
+     * @param mac what frames leave by; this engine is the only one that sends
      * @param vector the queue's interrupt vector
      */
-    public DmaEngine(Cpu cpu, PhysMem memory, DescRing ring, FrameRing toWire, InterruptVector vector) {
+    public DmaEngine(Cpu cpu, PhysMem memory, DescRing ring, Mac mac, InterruptVector vector) {
         this.cpu = cpu;
         this.memory = memory;
         this.ring = ring;
-        this.toWire = toWire;
+        this.mac = mac;
         this.vector = vector;
         this.packet = new TxPacket(memory, ring.count());
     }
@@ -87,26 +88,39 @@ public final class DmaEngine implements Agent {
             finishPacket();
             return 1;
         }
-        FrameSlot slot = toWire.claim();
-        if (slot == null) {
-            return 0;                       // the MAC wakes us when it releases a slot
-        }
-        int len = packet.nextFrame(slot.memory(), slot.offset());
-        slot.len(len);
-        counters.bump(Count.TX_FRAMES);
-        counters.add(Count.TX_BYTES, len);
-        cpu.charge(Cost.PCIE_BYTE, len);    // with TSO the headers are read again for each frame
+        int sent = sendFrames();
         if (packet.hasMore()) {
-            cpu.settle(publish);
-            return 1;
+            return sent;
         }
         counters.bump(Count.TX_PACKETS);
         if (packet.isTso()) {
             counters.bump(Count.TSO_PACKETS);
         }
-        lastFrame = true;
         finishPacket();
-        return 1;
+        return sent;
+    }
+
+    /** @return how many; less than the packet has left if the slice is full, or the packet buffer */
+    private int sendFrames() {
+        int sent = 0;
+        for (; sent < SLICE_FRAMES && packet.hasMore(); sent++) {
+            FrameSlot slot = mac.claim();
+            if (slot == null) {
+                break;
+            }
+            int len = packet.nextFrame(slot.memory(), slot.offset());
+            slot.len(len);
+            counters.bump(Count.TX_FRAMES);
+            counters.add(Count.TX_BYTES, len);
+            cpu.charge(Cost.PCIE_BYTE, len);    // with TSO the headers are read again for each frame
+            mac.send(slot);
+        }
+        return sent;
+    }
+
+    @Override
+    public long nextDeadlineNs() {
+        return busy ? mac.roomNs() : NO_DEADLINE_NS;
     }
 
     /**
@@ -174,19 +188,8 @@ public final class DmaEngine implements Agent {
         cpu.settle(writeBack);
     }
 
-    private void publish() {
-        toWire.publish();
-    }
-
-    /**
-     * The packet's last frame goes on, and the driver may know. Deviation: that frame could go to the MAC a PCIE_WRITE
-     * earlier; both together are one event of the virtual world instead of two.
-     */
+    /** The driver may know. */
     private void writeBack() {
-        if (lastFrame) {
-            lastFrame = false;
-            toWire.publish();
-        }
         MemorySegment m = ring.memory();
         long at = ring.at(doneEop);
         boolean reports = (TxDesc.cmdTypeLen(m, at) & TxDesc.IXGBE_ADVTXD_DCMD_RS) != 0;

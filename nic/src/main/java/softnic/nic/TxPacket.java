@@ -219,7 +219,7 @@ final class TxPacket {
 
     /** True while frames are left to build. */
     boolean hasMore() {
-        return tso && sent < payload;
+        return tso ? sent < payload : frames == 0;
     }
 
     /**
@@ -240,6 +240,7 @@ final class TxPacket {
             long sum = Checksum.partial(to, at + l4, total - l4, 0);
             storeCheck(to, at + checkAt, sum);
         }
+        frames++;
         return total;
     }
 

@@ -22,16 +22,6 @@ public final class FrameSlot {
         return offset;
     }
 
-    /** Gives this slot the other's bytes, and the other this one's. Whoever fills this one and empties that one. */
-    void swapMemory(FrameSlot other) {
-        MemorySegment m = memory;
-        long at = offset;
-        memory = other.memory;
-        offset = other.offset;
-        other.memory = m;
-        other.offset = at;
-    }
-
     /** Bytes of the frame without FCS. */
     public int len() {
         return len;

@@ -8,77 +8,80 @@ import softnic.sched.Cpu;
 import softnic.trace.Trace;
 
 /**
- * One direction of a link: takes frames from packet memory, serialises them at the link rate, and delivers
- * them into the other side's packet memory after the propagation delay.
+ * One direction of a link: a packet buffer, and behind it the serialisation at the link rate and the propagation delay.
  *
- * <p>On the wire a frame is padded to 60 bytes and carries preamble, gap and FCS (IEEE 802.3 clauses 3 and
- * 4.4); they cost time, the FCS itself is not stored. The bytes stay where the sender put them: the two slots
- * change memory.
+ * <pre>
+ *   claim() - fill - send()          room for bufferFrames that have not left
+ *                      |
+ *                      v
+ *   leaves(i)  = max(leaves(i - 1), now) + WIRE_BYTE for each byte
+ *   arrives(i) = leaves(i) + WIRE_DELAY  --> FrameSlot.arrivalNs(): the far side takes it then, not sooner
+ * </pre>
+ *
+ * <p>Nothing decides on the way, so no agent works here: when a frame leaves is known when it is sent. Frames lie in the
+ * far side's {@link FrameRing} from the beginning; the full buffer is arithmetic over the times at which they leave.
+ * Called by the agent that sends. In the live world a frame leaves at once.
+ *
+ * <p>On the wire a frame is padded to 60 bytes and carries preamble, gap and FCS (IEEE 802.3 clauses 3 and 4.4); they
+ * cost time, the FCS itself is not stored.
  */
-public final class Mac implements Agent {
+public final class Mac {
 
-    private final String name;
     private final Cpu cpu;
     private final Trace trace;
-    private final FrameRing from;
-    private final FrameRing to;
-    private final Runnable deliver = this::deliver;
-    private boolean delivering;
+    private final long[] leavesNs;          // of the last bufferFrames frames
+    private FrameRing far;
+    private long lastLeavesNs;
     private long frames;
-    private long bytes;
 
-    public Mac(String name, Cpu cpu, Trace trace, FrameRing from, FrameRing to) {
-        this.name = name;
+    /** @param bufferFrames frames that the packet buffer holds, a power of two */
+    public Mac(Cpu cpu, Trace trace, int bufferFrames) {
+        assert Integer.bitCount(bufferFrames) == 1 : "packet buffer of " + bufferFrames + " frames";
         this.cpu = cpu;
         this.trace = trace;
-        this.from = from;
-        this.to = to;
+        leavesNs = new long[bufferFrames];
     }
 
-    @Override
-    public int doWork() {
-        FrameSlot slot = from.peek();
-        if (slot == null || delivering || to.claim() == null) {
-            return 0;
-        }
-        delivering = true;
-        int onWire = Math.max(slot.len(), EthHeader.ETH_ZLEN) + EthHeader.ETH_FCS_LEN + EthHeader.PREAMBLE_AND_GAP;
-        cpu.charge(Cost.WIRE_BYTE, onWire);
-        cpu.settle(deliver);
-        return 1;
+    /** Plugs the cable in: set-up only. The ring's producer is the agent that sends. */
+    public void connect(FrameRing far) {
+        this.far = far;
     }
 
-    /** The last bit has left. */
-    private void deliver() {
-        FrameSlot slot = from.peek();
-        FrameSlot there = to.claim();
+    /** Where to build the next frame; null while the packet buffer, or the far side's, is full. */
+    public FrameSlot claim() {
+        return leaves(0) <= cpu.nowNs() ? far.claim() : null;
+    }
+
+    /**
+     * When to claim again after {@link #claim} gave null: once a quarter of the packet buffer is free, not for every
+     * frame. No deadline if it is the far side that is full: its ring wakes the sender.
+     */
+    public long roomNs() {
+        return leaves(0) <= cpu.nowNs() ? Agent.NO_DEADLINE_NS : leaves(leavesNs.length / 4);
+    }
+
+    /** When the frame leaves that is the {@code i}-th oldest of a full buffer. */
+    private long leaves(int i) {
+        return leavesNs[(int) (frames + i) & leavesNs.length - 1];
+    }
+
+    /** The claimed slot's frame is complete, now. */
+    public void send(FrameSlot slot) {
         int len = Math.max(slot.len(), EthHeader.ETH_ZLEN);
         for (int i = slot.len(); i < len; i++) {
             slot.memory().set(ValueLayout.JAVA_BYTE, slot.offset() + i, (byte) 0);
         }
-        there.swapMemory(slot);
-        there.len(len);
-        there.arrivalNs(cpu.nowNs() + cpu.delayNs(Cost.WIRE_DELAY));
-        frames++;
-        bytes += len;
-        trace.mix(cpu.nowNs() << 16 ^ len);
-        from.release();
-        to.publish();
-        delivering = false;
+        slot.len(len);
+        int onWire = len + EthHeader.ETH_FCS_LEN + EthHeader.PREAMBLE_AND_GAP;
+        lastLeavesNs = Math.max(lastLeavesNs, cpu.nowNs()) + cpu.delayNs(Cost.WIRE_BYTE, onWire);
+        leavesNs[(int) frames++ & leavesNs.length - 1] = lastLeavesNs;
+        slot.arrivalNs(lastLeavesNs + cpu.delayNs(Cost.WIRE_DELAY, 1));
+        trace.mix(lastLeavesNs << 16 ^ len);
+        far.publish();
     }
 
-    @Override
-    public String roleName() {
-        return name;
-    }
-
-    /** Frames delivered. */
+    /** Frames sent. */
     public long frames() {
         return frames;
-    }
-
-    /** Bytes delivered, padding included, without FCS. */
-    public long bytes() {
-        return bytes;
     }
 }

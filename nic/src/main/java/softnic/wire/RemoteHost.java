@@ -24,7 +24,7 @@ import softnic.trace.Violations;
  *
  * <p>Kernel counterpart: {@code dev_gro_receive} (net/core/dev.c), {@code tcp4_gro_receive},
  * {@code __tcp_ack_snd_check} (net/ipv4/tcp_input.c). One agent, one merged packet a slice; ACK frames leave
- * through settle. Deviation: the slots of a merged packet's frames are free when its slice begins, up to FAR_RX too
+ * when they are paid for, by their time of arrival. Deviation: the slots of a merged packet's frames are free when its slice begins, up to FAR_RX too
  * early; the far end's CPU is not what is looked at.
  */
 public final class RemoteHost implements Agent {
@@ -39,13 +39,12 @@ public final class RemoteHost implements Agent {
 
     private final Cpu cpu;
     private final FrameRing fromLink;
-    private final FrameRing toLink;
+    private final Mac toLink;
     private final RemoteHostOptions options;
     private final TcpFlow flow;
     private final Counters<RemoteHostCounter> counters =
             Counters.of("far_end", RemoteHostCounter.class);
     private final RemoteHostVerifier verifier;
-    private final Runnable publishAck = this::publishAck;
 
     private boolean polling;
     private boolean flushed;            // this slice has had its packet
@@ -66,9 +65,9 @@ public final class RemoteHost implements Agent {
 
     /**
      * @param fromLink frames that come; its consumer's wait queue must be this agent's
-     * @param toLink frames that go; its producer's wait queue must be this agent's
+     * @param toLink frames that go; the wait queue of the ring behind it must be this agent's
      */
-    public RemoteHost(Cpu cpu, FrameRing fromLink, FrameRing toLink, RemoteHostOptions options,
+    public RemoteHost(Cpu cpu, FrameRing fromLink, Mac toLink, RemoteHostOptions options,
             Violations violations) {
         this.cpu = cpu;
         this.fromLink = fromLink;
@@ -113,8 +112,8 @@ public final class RemoteHost implements Agent {
 
     @Override
     public long nextDeadlineNs() {
-        boolean waitsForRoom = ackWanted || synAckWanted;       // the link wakes us
-        return waitsForRoom ? NO_DEADLINE_NS : Math.min(dueNs, ackTimerNs);
+        boolean waitsForRoom = ackWanted || synAckWanted;
+        return waitsForRoom ? toLink.roomNs() : Math.min(dueNs, ackTimerNs);
     }
 
     /** True when the moderated interrupt fires: then it polls until nothing more has come. */
@@ -213,7 +212,7 @@ public final class RemoteHost implements Agent {
         sendAck();
     }
 
-    /** Builds the ACK if the link has room, and publishes it once it has been paid for. */
+    /** Builds the ACK and sends it, if the link has room. */
     private boolean sendAck() {
         FrameSlot slot = toLink.claim();
         if (slot == null) {
@@ -231,13 +230,8 @@ public final class RemoteHost implements Agent {
             ackWanted = false;
         }
         synAckWanted = false;
-        slot.arrivalNs(cpu.nowNs());
-        cpu.settle(publishAck);
+        toLink.send(slot);
         return true;
-    }
-
-    private void publishAck() {
-        toLink.publish();
     }
 
     private int writeSynAck(MemorySegment m, long at) {

@@ -17,6 +17,7 @@ import softnic.sched.Cost;
 import softnic.sched.CostTable;
 import softnic.sched.VirtualTimeRunner;
 import softnic.sched.WaitQueue;
+import softnic.trace.Trace;
 import softnic.trace.Violations;
 
 /** The far end sees every fault on the wire, names it, and acknowledges what came. */
@@ -37,8 +38,9 @@ class RemoteHostTest {
     private final WaitQueue queue = new WaitQueue();
     private final FrameRing in = new FrameRing(128, new WaitQueue(), queue);
     private final FrameRing out = new FrameRing(2, queue, new WaitQueue());
+    private final Mac mac = new Mac(runner, Trace.off(), 128);
     private final Violations violations = new Violations();
-    private final RemoteHost far = new RemoteHost(runner, in, out,
+    private final RemoteHost far = new RemoteHost(runner, in, mac,
             RemoteHostOptions.DEFAULT.withModerationNs(MODERATION_NS), violations);
     private final List<Answer> answers = new ArrayList<>();
     private int echo;                                   // a timestamp that the far end has sent
@@ -46,6 +48,7 @@ class RemoteHostTest {
 
     @BeforeEach
     void connect() {
+        mac.connect(out);
         int processor = runner.addProcessor("far", "far", Cost.NONE, Cost.NONE);
         runner.add(processor, far, queue);
         send(frame(TcpHeader.SYN, SEQ, 0, -1));

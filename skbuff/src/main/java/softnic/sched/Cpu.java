@@ -17,6 +17,11 @@ public interface Cpu {
     /** How long a latency lasts that is on nobody's account, in nanoseconds; 0 in the live world. */
     long delayNs(Cost latency);
 
+    /** How long {@code units} of a latency last, to the nearest nanosecond. */
+    default long delayNs(Cost latency, long units) {
+        return delayNs(latency) * units;
+    }
+
     /**
      * Runs {@code action} once all that was charged before has been paid for. Whatever another agent
      * can see leaves through here. The action must be made once and kept in a field; settling the

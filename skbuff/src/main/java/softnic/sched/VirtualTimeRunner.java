@@ -6,29 +6,29 @@ import java.util.Arrays;
  * The virtual world: one thread, one event queue, time that passes only by being charged.
  *
  * <pre>
- *   event queue (time, sequence) --> DISPATCH processor  what its last slice settled at its end, then
- *                                                        its first ready agent for one slice
- *                                --> ACTION              what was settled amid a slice, on its processor
+ *   event queue (time, sequence) --> DISPATCH processor  what its last slice settled for this time; once all that is
+ *                                                        done, its first ready agent for one slice
  *                                --> TIMER               an agent's deadline
+ *                                --> OUTSIDE             what was settled between two runs, by no agent
  * </pre>
  *
  * <p>A processor runs one slice at a time; what a slice or an action charges keeps it busy. An action
- * settled in a slice runs before the processor's next slice, at the time paid for when it was settled. Most
- * are settled last in a slice, so they cost no event of their own.
+ * settled in a slice runs before the processor's next slice, at the time paid for when it was settled. A processor
+ * that is not idle has one event in the queue: the next of its actions, or the end of its slice.
  */
 public final class VirtualTimeRunner implements Runner, Cpu {
 
     private static final long PICOS_PER_NANO = 1000;
-    private static final int MAX_ACTIONS = 4096;
     private static final int MAX_SETTLED = 64;
+    private static final int MAX_SETTLED_OUTSIDE = 4096;
     private static final long NEVER = Long.MAX_VALUE;
     private static final int STUCK_SLICES = 1_000_000;
 
-    // payload of an event: kind in the high bits, number of processor, action slot or agent below
+    // payload of an event: kind in the high bits, number of processor or agent below
     private static final int KIND_SHIFT = 13;
     private static final int KIND_DISPATCH = 0;
-    private static final int KIND_ACTION = 1;
-    private static final int KIND_TIMER = 2;
+    private static final int KIND_TIMER = 1;
+    private static final int KIND_OUTSIDE = 2;
     private static final int INDEX_MASK = (1 << KIND_SHIFT) - 1;
 
     private final CostTable prices;
@@ -36,12 +36,7 @@ public final class VirtualTimeRunner implements Runner, Cpu {
     private Processor[] processors = {};
     private Slot[] slots = {};
 
-    private final Runnable[] actions = new Runnable[MAX_ACTIONS];
-    private final Processor[] actionProcessor = new Processor[MAX_ACTIONS];
-    private final int[] freeActions = new int[MAX_ACTIONS];
-    private int freeActionCount = MAX_ACTIONS;
-
-    private final Processor outside = new Processor(-1, "outside", Cost.NONE, Cost.NONE);
+    private final Processor outside = new Processor(-1, "outside", Cost.NONE, Cost.NONE, MAX_SETTLED_OUTSIDE);
     private Processor current = outside;
     private long nowPs;
     private long slicesAtThisTime;
@@ -49,9 +44,6 @@ public final class VirtualTimeRunner implements Runner, Cpu {
 
     public VirtualTimeRunner(CostTable prices) {
         this.prices = prices;
-        for (int i = 0; i < MAX_ACTIONS; i++) {
-            freeActions[i] = MAX_ACTIONS - 1 - i;
-        }
     }
 
     @Override
@@ -63,7 +55,7 @@ public final class VirtualTimeRunner implements Runner, Cpu {
     public int addProcessor(String name, String thread, Cost wake, Cost wakeLatency) {
         int index = processors.length;
         processors = Arrays.copyOf(processors, index + 1);
-        processors[index] = new Processor(index, name, wake, wakeLatency);
+        processors[index] = new Processor(index, name, wake, wakeLatency, MAX_SETTLED);
         return index;
     }
 
@@ -96,38 +88,16 @@ public final class VirtualTimeRunner implements Runner, Cpu {
     }
 
     @Override
+    public long delayNs(Cost latency, long units) {
+        return (prices.picos(latency) * units + PICOS_PER_NANO / 2) / PICOS_PER_NANO;
+    }
+
+    @Override
     public void settle(Runnable action) {
+        current.settle(action, nowPs);
         if (current == outside) {
-            pushAction(outside, action, nowPs);
-        } else {
-            current.settle(action, nowPs);
+            events.push(nowPs, KIND_OUTSIDE << KIND_SHIFT);
         }
-    }
-
-    /** Makes an event of what {@code processor} settled before {@code endPs}; the rest waits for its dispatch. */
-    private void pushSettled(Processor processor, long endPs) {
-        int kept = 0;
-        for (int i = 0; i < processor.settledCount; i++) {
-            Runnable action = processor.settled[i];
-            long atPs = processor.settledAtPs[i];
-            if (atPs == endPs) {
-                processor.settled[kept++] = action;
-            } else {
-                pushAction(processor, action, atPs);
-            }
-        }
-        processor.settledCount = kept;
-    }
-
-    private void pushAction(Processor processor, Runnable action, long atPs) {
-        if (freeActionCount == 0) {
-            throw new IllegalStateException("sched: more than " + MAX_ACTIONS
-                    + " settled actions wait at " + nowNs() + " ns");
-        }
-        int slot = freeActions[--freeActionCount];
-        actions[slot] = action;
-        actionProcessor[slot] = processor;
-        events.push(atPs, KIND_ACTION << KIND_SHIFT | slot);
     }
 
     /** Runs until virtual time {@code untilNs}; events at that very time wait for the next call. */
@@ -170,7 +140,7 @@ public final class VirtualTimeRunner implements Runner, Cpu {
         return processors[processor].spentPs[cost.ordinal()] / PICOS_PER_NANO;
     }
 
-    /** Events handled so far: dispatches, actions and timers. */
+    /** Events handled so far, of all kinds. */
     public long eventCount() {
         return handled;
     }
@@ -192,57 +162,32 @@ public final class VirtualTimeRunner implements Runner, Cpu {
             return;
         }
         events.pop();
-        if (payload >>> KIND_SHIFT == KIND_ACTION) {
-            act(index);
-        } else {
+        if (payload >>> KIND_SHIFT == KIND_TIMER) {
             slots[index].timerFired(atPs);
+        } else {
+            act(outside);
         }
     }
 
-    private void act(int slot) {
-        Runnable action = actions[slot];
-        Processor processor = actionProcessor[slot];
-        actions[slot] = null;
-        freeActions[freeActionCount++] = slot;
-        long atPs = nowPs;
-        int waiting = processor.settledCount;       // for the end of the slice amid which this one runs
-        current = processor;
-        action.run();
-        current = outside;
-        for (int i = waiting; i < processor.settledCount; i++) {
-            pushAction(processor, processor.settled[i], processor.settledAtPs[i]);
-        }
-        processor.settledCount = waiting;
-        processor.busyUntilPs = Math.max(processor.busyUntilPs, atPs) + (nowPs - atPs);
-        nowPs = atPs;
-    }
-
-    /** Runs what the last slice settled at its end, one after the other; what they charge comes behind it. */
-    private void actAtEnd(Processor processor) {
+    /** Runs what a processor has settled for this time, one after the other; what they charge comes behind its slice. */
+    private void act(Processor processor) {
         long startPs = nowPs;
-        Runnable[] due = processor.takeSettled();
-        int count = processor.settledCount;
-        processor.settledCount = 0;
         current = processor;
-        for (int i = 0; i < count; i++) {
-            due[i].run();
+        while (processor.nextActionPs() <= startPs) {
+            processor.takeAction().run();
         }
         current = outside;
-        processor.busyUntilPs = nowPs;
-        pushSettled(processor, nowPs);
+        processor.busyUntilPs = Math.max(processor.busyUntilPs, startPs) + (nowPs - startPs);
         nowPs = startPs;
     }
 
     /** @return when the processor wants to be dispatched again, or {@link #NEVER}: it is idle */
     private long dispatch(Processor processor) {
-        if (processor.busyUntilPs > nowPs) {
-            return processor.busyUntilPs;
+        if (processor.nextActionPs() <= nowPs) {
+            act(processor);
         }
-        if (processor.settledCount > 0) {
-            actAtEnd(processor);
-            if (processor.busyUntilPs > nowPs || processor.settledCount > 0) {
-                return processor.busyUntilPs;
-            }
+        if (processor.busyUntilPs > nowPs) {
+            return processor.nextPs();
         }
         Slot slot = processor.firstReady();
         if (slot == null) {
@@ -269,13 +214,12 @@ public final class VirtualTimeRunner implements Runner, Cpu {
             slot.armTimer(slot.agent.nextDeadlineNs());
         }
         current = outside;
-        pushSettled(processor, endPs);
         nowPs = startPs;
-        if (endPs == startPs && processor.settledCount == 0 && processor.firstReady() == null) {
+        if (endPs == startPs && processor.nextActionPs() == NEVER && processor.firstReady() == null) {
             processor.idle = true;          // nothing done, nothing paid: no need to look again
             return NEVER;
         }
-        return endPs;
+        return processor.nextPs();
     }
 
     /** One CPU and its account. */
@@ -291,34 +235,52 @@ public final class VirtualTimeRunner implements Runner, Cpu {
         boolean idle = true;
         boolean waking;
 
-        // what the slice that runs, or ran last, has settled
-        Runnable[] settled = new Runnable[MAX_SETTLED];
-        private Runnable[] due = new Runnable[MAX_SETTLED];
-        final long[] settledAtPs = new long[MAX_SETTLED];
-        int settledCount;
+        // what the slice that runs, or ran last, has settled and what has not run yet, by time
+        private final Runnable[] settled;
+        private final long[] settledAtPs;
+        private int firstSettled;
+        private int endSettled;
 
-        Processor(int index, String name, Cost wake, Cost wakeLatency) {
+        Processor(int index, String name, Cost wake, Cost wakeLatency, int maxSettled) {
             this.index = index;
             this.name = name;
             this.wake = wake;
             this.wakeLatency = wakeLatency;
+            settled = new Runnable[maxSettled];
+            settledAtPs = new long[maxSettled];
         }
 
         void settle(Runnable action, long atPs) {
-            if (settledCount == MAX_SETTLED) {
-                throw new IllegalStateException("sched: a slice on " + name + " settled more than " + MAX_SETTLED
+            if (endSettled == settled.length) {
+                throw new IllegalStateException("sched: a slice on " + name + " settled more than " + settled.length
                         + " actions");
             }
-            settled[settledCount] = action;
-            settledAtPs[settledCount++] = atPs;
+            int i = endSettled++;
+            for (; i > firstSettled && settledAtPs[i - 1] > atPs; i--) {        // an action amid a slice settles again
+                settled[i] = settled[i - 1];
+                settledAtPs[i] = settledAtPs[i - 1];
+            }
+            settled[i] = action;
+            settledAtPs[i] = atPs;
         }
 
-        /** The settled actions, in an array that settling does not touch until the next take. */
-        Runnable[] takeSettled() {
-            Runnable[] taken = settled;
-            settled = due;
-            due = taken;
-            return taken;
+        /** When the next settled action runs; {@link #NEVER} if there is none. */
+        long nextActionPs() {
+            return firstSettled < endSettled ? settledAtPs[firstSettled] : NEVER;
+        }
+
+        Runnable takeAction() {
+            Runnable action = settled[firstSettled++];
+            if (firstSettled == endSettled) {
+                firstSettled = 0;
+                endSettled = 0;
+            }
+            return action;
+        }
+
+        /** When this processor has to be dispatched next, if it is not idle: actions never come behind the slice. */
+        long nextPs() {
+            return Math.min(nextActionPs(), busyUntilPs);
         }
 
         void add(Slot slot) {

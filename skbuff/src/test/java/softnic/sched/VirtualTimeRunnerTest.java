@@ -100,6 +100,34 @@ class VirtualTimeRunnerTest {
     }
 
     @Test
+    void whatAnActionAmidASliceSettlesTakesItsPlaceByTime() {
+        Script a = agent("a", processor("cpu")).then(() -> {
+            world.charge(MICROS, 1);
+            world.settle(() -> {
+                world.charge(MICROS, 3);
+                world.settle(() -> tell("settled by the action"));
+            });
+            world.charge(MICROS, 1);
+            world.settle(() -> tell("before it"));
+            world.charge(MICROS, 3);
+            world.settle(() -> tell("behind it"));
+            return 1;
+        });
+
+        world.runUntilQuiet(1_000_000);
+
+        assertThat(story).containsExactly("2000 before it", "4000 settled by the action", "5000 behind it");
+        assertThat(a.ranAtNs).containsExactly(0L, 8000L);
+    }
+
+    @Test
+    void delaysAreCountedInWholeAndRoundedOnce() {
+        assertThat(world.delayNs(Cost.VHOST_WAKE_LATENCY, 3)).isEqualTo(15_000);
+        VirtualTimeRunner wire = new VirtualTimeRunner(CostTable.free().with(Cost.WIRE_BYTE, 820));
+        assertThat(wire.delayNs(Cost.WIRE_BYTE, 1538)).isEqualTo(1261);
+    }
+
+    @Test
     void actionsOfOneTimeRunInTheOrderInWhichTheyWereSettled() {
         agent("a", processor("cpu")).then(() -> {
             for (int i = 0; i < 5; i++) {

@@ -13,19 +13,20 @@ import softnic.sched.Runner;
 import softnic.sched.WaitQueue;
 import softnic.trace.Trace;
 import softnic.wire.FrameRing;
+import softnic.wire.Mac;
 
 /**
  * One port with its driver, ready to be plugged into a link: {@code struct ixgbe_adapter} after {@code ixgbe_probe}
  * and {@code ixgbe_open} (drivers/net/ixgbe/ixgbe_main.c).
  *
  * <pre>
- *   device() --> TX ring --> engine() --> toWire()   --> (MAC, not ours)
+ *   device() --> TX ring --> engine() --> mac()      --> far side's FrameRing
  *      ^                       |
  *      | wake                  v
  *   poll() <-- interrupt <-- vector()
  *      |                       ^
  *      v                       |
- *   NetCore  <-- RX ring <-- rxDma() <--- fromWire() <-- (MAC, not ours)
+ *   NetCore  <-- RX ring <-- rxDma() <--- fromWire() <-- far side's Mac
  * </pre>
  */
 public final class IxgbeAdapter implements AutoCloseable {
@@ -57,37 +58,38 @@ public final class IxgbeAdapter implements AutoCloseable {
     private final DescRing txDesc;
     private final DescRing rxDesc;
     private final IxgbeRxRing rxRing;
-    private final FrameRing toWire;
+    private final Mac mac;
     private final FrameRing fromWire;
     private final Ixgbe device;
     private final DmaEngine engine;
     private final RxDma rxDma;
     private final InterruptVector vector;
     private final IxgbePoll poll;
-    private final WaitQueue engineQueue = new WaitQueue();
+    private final WaitQueue engineQueue;
     private final WaitQueue rxDmaQueue = new WaitQueue();
     private final WaitQueue vectorQueue = new WaitQueue();
     private final WaitQueue pollQueue = new WaitQueue();
 
     /**
-     * @param mac the port's address, 48 bits, first byte highest
+     * @param address the port's address, 48 bits, first byte highest
      * @param core where received packets go; its pool gives the receive buffers
-     * @param macOut where the MAC waits that takes frames from {@link #toWire}
-     * @param macIn where the MAC waits that delivers frames into {@link #fromWire}
+     * @param engineQueue where the engine waits for doorbells, and for room at the far side
+     * @param farQueue where the sender at the far side waits for room in {@link #fromWire}
      */
-    public IxgbeAdapter(String name, long mac, Options options, Edition edition, Cpu cpu, Trace trace, NetCore core,
-            WaitQueue macOut, WaitQueue macIn) {
+    public IxgbeAdapter(String name, long address, Options options, Edition edition, Cpu cpu, Trace trace, NetCore core,
+            WaitQueue engineQueue, WaitQueue farQueue) {
+        this.engineQueue = engineQueue;
         PhysMem memory = core.pool().memory();
         txDesc = new DescRing(memory, options.txRing());
         rxDesc = new DescRing(memory, options.rxRing());
-        toWire = new FrameRing(options.txBufferFrames(), engineQueue, macOut);
-        fromWire = new FrameRing(options.rxBufferFrames(), macIn, rxDmaQueue);
+        mac = new Mac(cpu, trace, options.txBufferFrames());
+        fromWire = new FrameRing(options.rxBufferFrames(), farQueue, rxDmaQueue);
         vector = new InterruptVector(cpu, vectorQueue, options.itrNs());
-        engine = new DmaEngine(cpu, memory, txDesc, toWire, vector);
+        engine = new DmaEngine(cpu, memory, txDesc, mac, vector);
         rxDma = new RxDma(cpu, memory, rxDesc, fromWire, vector);
         IxgbeTxRing txRing = new IxgbeTxRing(txDesc);
         rxRing = new IxgbeRxRing(rxDesc, core.pool());
-        device = new Ixgbe(name, mac, edition, cpu, trace, memory, txRing, engineQueue);
+        device = new Ixgbe(name, address, edition, cpu, trace, memory, txRing, engineQueue);
         device.qdisc(new Qdisc(core, device, options.txQueueLen()));
         poll = new IxgbePoll(edition, cpu, trace, core, device, txRing, rxRing, vector, pollQueue);
         vector.handler(poll::schedule);
@@ -147,12 +149,12 @@ public final class IxgbeAdapter implements AutoCloseable {
         return pollQueue;
     }
 
-    /** The transmit packet buffer: a MAC takes frames from it. */
-    public FrameRing toWire() {
-        return toWire;
+    /** The transmit packet buffer and what is behind it, to be connected to the far side's ring. */
+    public Mac mac() {
+        return mac;
     }
 
-    /** The receive packet buffer: a MAC delivers frames into it. */
+    /** The receive packet buffer, to which the far side's MAC is connected. */
     public FrameRing fromWire() {
         return fromWire;
     }
@@ -171,7 +173,6 @@ public final class IxgbeAdapter implements AutoCloseable {
     @Override
     public void close() {
         rxRing.clean();
-        toWire.close();
         fromWire.close();
         txDesc.close();
         rxDesc.close();

@@ -19,7 +19,6 @@ import softnic.sched.WaitQueue;
 import softnic.skb.SkBuff;
 import softnic.skb.SkbPool;
 import softnic.trace.Trace;
-import softnic.wire.Mac;
 
 /** Two ports on one cable: what one sends by TSO, the other's driver hands to its stack. */
 class BackToBackTest {
@@ -36,15 +35,15 @@ class BackToBackTest {
     private final List<SkBuff> received = new ArrayList<>();
 
     BackToBackTest() {
-        WaitQueue macAb = new WaitQueue();
-        WaitQueue macBa = new WaitQueue();
+        WaitQueue engineA = new WaitQueue();
+        WaitQueue engineB = new WaitQueue();
         IxgbeAdapter.Options small = new IxgbeAdapter.Options(512, 64, 50_000, 64, 256, 1000);
-        a = new IxgbeAdapter("a", 1, small, Edition.V6_1, runner, Trace.off(), core, macAb, macBa);
-        b = new IxgbeAdapter("b", 2, small, Edition.V6_1, runner, Trace.off(), core, macBa, macAb);
+        a = new IxgbeAdapter("a", 1, small, Edition.V6_1, runner, Trace.off(), core, engineA, engineB);
+        b = new IxgbeAdapter("b", 2, small, Edition.V6_1, runner, Trace.off(), core, engineB, engineA);
         addTo(a);
         addTo(b);
-        runner.add(processor(), new Mac("a-b", runner, Trace.off(), a.toWire(), b.fromWire()), macAb);
-        runner.add(processor(), new Mac("b-a", runner, Trace.off(), b.toWire(), a.fromWire()), macBa);
+        a.mac().connect(b.fromWire());
+        b.mac().connect(a.fromWire());
         b.device().rxHandler(received::add);
     }
 

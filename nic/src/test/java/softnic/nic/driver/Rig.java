@@ -18,12 +18,11 @@ import softnic.skb.SkbPool;
 import softnic.trace.Trace;
 import softnic.wire.FrameRing;
 import softnic.wire.FrameSlot;
-import softnic.wire.Mac;
 
 /**
- * A port on a bench: driver and device, one MAC, and a sink that hands each frame to the test.
+ * A port on a bench: driver and device, and a sink that hands each frame to the test.
  *
- * <pre>sender --> device --> engine --> MAC --> far --> sink</pre>
+ * <pre>sender --> device --> engine --> far --> sink</pre>
  */
 final class Rig implements AutoCloseable {
 
@@ -51,9 +50,8 @@ final class Rig implements AutoCloseable {
 
     private final Runner runner;
     private final FrameRing far;
-    private final WaitQueue macQueue = new WaitQueue();
+    private final WaitQueue engineQueue = new WaitQueue();
     private final WaitQueue sinkQueue = new WaitQueue();
-    private final Mac mac;
 
     Rig(Runner runner, Edition edition, IxgbeAdapter.Options options) {
         this.runner = runner;
@@ -61,9 +59,9 @@ final class Rig implements AutoCloseable {
         Trace trace = Trace.off();
         pool = new SkbPool(memory, pages, edition, cpu, trace, 4096);
         core = new NetCore(edition, pool, cpu, trace);
-        nic = new IxgbeAdapter("eth0", 0x020000000001L, options, edition, cpu, trace, core, macQueue, new WaitQueue());
-        far = new FrameRing(64, macQueue, sinkQueue);
-        mac = new Mac("mac", cpu, trace, nic.toWire(), far);
+        nic = new IxgbeAdapter("eth0", 0x020000000001L, options, edition, cpu, trace, core, engineQueue, new WaitQueue());
+        far = new FrameRing(options.txBufferFrames() * 2, engineQueue, sinkQueue);
+        nic.mac().connect(far);
         packets = new Packets(memory, pool, pages);
     }
 
@@ -84,7 +82,6 @@ final class Rig implements AutoCloseable {
             runner.add(runner.addProcessor("sender", "sender", Cost.NONE, Cost.NONE), sender, senderQueue);
         }
         nic.addTo(runner, silicon("engine"), silicon("rx"), silicon("vector"), host("softirq"));
-        runner.add(silicon("mac"), mac, macQueue);
         runner.add(host("sink"), new SinkAgent(), sinkQueue);
         return senderQueue;
     }
