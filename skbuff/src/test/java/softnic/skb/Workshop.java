@@ -103,6 +103,11 @@ public final class Workshop implements AutoCloseable {
                 all[at++] = memory.u8(skb.shinfo().frag(f).hpa() + i);
             }
         }
+        for (SkBuff list = skb.shinfo().fragList(); list != null; list = list.next()) {
+            byte[] more = content(list);
+            System.arraycopy(more, 0, all, at, more.length);
+            at += more.length;
+        }
         if (at != all.length) {
             throw new AssertionError("skb of " + all.length + " bytes has " + at);
         }
