@@ -83,7 +83,7 @@ public final class SkbPool {
             }
             freeHeads[c] = new IndexStack(HEADS[c]);
         }
-        compound = new PageAllocator(memory, edition.maxSkbFrags(), COMPOUND_ORDER);
+        compound = new PageAllocator(memory, 2 * edition.maxSkbFrags(), COMPOUND_ORDER);
     }
 
     /**
