@@ -5,12 +5,14 @@ import softnic.mm.PageHolder;
 /** A piece of one page, which may be a compound page: {@code skb_frag_t} (include/linux/skbuff.h). It holds its page. */
 public final class SkbFrag extends PageHolder {
 
-    private final String name;
+    private final long headHpa;
+    private final int index;
     int pageOffset;
     int size;
 
-    SkbFrag(String name) {
-        this.name = name;
+    SkbFrag(long headHpa, int index) {
+        this.headHpa = headHpa;
+        this.index = index;
     }
 
     /** Takes over what {@code from} is. */
@@ -50,6 +52,6 @@ public final class SkbFrag extends PageHolder {
 
     @Override
     public String referenceName() {
-        return name;
+        return "skb data 0x" + Long.toHexString(headHpa) + " frag " + index;
     }
 }

@@ -34,6 +34,9 @@ public final class SkbPool {
     /** How many heads of 512 bytes, 1 KiB, ... 128 KiB there are. */
     private static final int[] HEADS = {4096, 1024, 1024, 2048, 256, 64, 32, 16, 16};
 
+    /** Heads that no skb has: those being exchanged. */
+    private static final int SPARE_HEADS = 16;
+
     /** What the pool counts. */
     public enum Count { ALLOC, ALLOC_FAILED, CLONE, COPY_UBUFS, COPY_UBUFS_FAILED, FREE, FREE_DROPPED, EXPAND_HEAD,
         /** A flag without a ubuf: a kernel would have called through garbage. */
@@ -71,17 +74,17 @@ public final class SkbPool {
         freeSkbs = new IndexStack(size);
         long bytes = 0;
         for (int c = 0; c < HEADS.length; c++) {
-            bytes += (long) HEADS[c] << MIN_HEAD_SHIFT + c;
+            heads[c] = new SkbSharedInfo[Math.min(HEADS[c], size + SPARE_HEADS)];
+            bytes += (long) heads[c].length << MIN_HEAD_SHIFT + c;
         }
         slab = new Slab(bytes);
         long hpa = memory.addRegion(slab.segment());
         for (int c = 0; c < HEADS.length; c++) {
-            heads[c] = new SkbSharedInfo[HEADS[c]];
-            for (int i = 0; i < HEADS[c]; i++) {
+            for (int i = 0; i < heads[c].length; i++) {
                 heads[c][i] = new SkbSharedInfo(i, c, hpa, edition.maxSkbFrags());
                 hpa += 1L << MIN_HEAD_SHIFT + c;
             }
-            freeHeads[c] = new IndexStack(HEADS[c]);
+            freeHeads[c] = new IndexStack(heads[c].length);
         }
         compound = new PageAllocator(memory, 2 * edition.maxSkbFrags(), COMPOUND_ORDER);
     }

@@ -69,7 +69,7 @@ public final class SkbSharedInfo {
         this.headHpa = headHpa;
         this.frags = new SkbFrag[maxFrags];
         for (int i = 0; i < maxFrags; i++) {
-            frags[i] = new SkbFrag("skb data 0x" + Long.toHexString(headHpa) + " frag " + i);
+            frags[i] = new SkbFrag(headHpa, i);
         }
     }
 

@@ -75,9 +75,9 @@ public final class Workshop implements AutoCloseable {
 
     /** A packet of random bytes: {@code linear} in the head, then pieces of guest pages of these sizes. */
     public SkBuff packet(Random random, int headroom, int linear, int... frags) {
-        ram.asByteBuffer().put(bytes(random, (int) ram.byteSize()));
         SkBuff skb = pool.alloc(headroom + linear);
         for (int i = 0; i < frags.length; i++) {
+            MemorySegment.copy(MemorySegment.ofArray(bytes(random, 4096)), 0, ram, 4096L * (2 * i + 1), 4096);
             int offset = random.nextInt(4096 - frags[i] + 1);
             guest.getUserPagesFast(guest.hpa(4096L * (2 * i + 1)), 1, skb.shinfo().frags(), i);
             skb.shinfo().addFrag(offset, frags[i]);
