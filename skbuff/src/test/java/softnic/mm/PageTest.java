@@ -29,6 +29,25 @@ class PageTest {
     }
 
     @Test
+    void aPageOfAHigherOrderIsItsFirstPageAndAllItsBytes() {
+        PageAllocator compound = new PageAllocator(memory, 3, 2);
+        Holder[] holders = {new Holder(), new Holder(), new Holder()};
+        for (int round = 0; round < 2; round++) {
+            for (Holder holder : holders) {
+                assertThat(holder.alloc(compound)).isTrue();
+                assertThat(PhysMem.offset(holder.page().hpa()) % (4096 << 2)).isZero();
+                assertThat(memory.isMemory(holder.page().hpa(), 4096 << 2)).isTrue();
+            }
+            assertThat(Arrays.stream(holders).map(Holder::page).distinct()).hasSize(3);
+            assertThat(compound.inUse()).isEqualTo(3);
+            assertThat(new Holder().alloc(compound)).isFalse();
+            Arrays.stream(holders).forEach(PageHolder::put);
+            assertThat(compound.inUse()).isZero();
+        }
+        compound.close();
+    }
+
+    @Test
     void thePoolRunsDryAndFillsAgain() {
         Holder[] holders = {new Holder(), new Holder(), new Holder(), new Holder()};
         for (Holder holder : holders) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
@@ -213,5 +214,74 @@ class SkBuffTest {
         shop.pool.napiConsume(shop.pool.alloc(1));
         assertThat(shop.pool.counters().value(SkbPool.Count.FREE)).isEqualTo(3);
         assertThat(shop.pool.counters().value(SkbPool.Count.FREE_DROPPED)).isEqualTo(1);
+    }
+
+    @Test
+    void dropsAreCountedByTheirReason() {
+        shop.pool.alloc(1).kfree(DropReason.SKB_DROP_REASON_FULL_RING);
+        shop.pool.alloc(1).kfree(DropReason.SKB_DROP_REASON_FULL_RING);
+        shop.pool.alloc(1).kfree();
+        SkBuff twice = shop.pool.alloc(1).get();
+        twice.kfree(DropReason.SKB_DROP_REASON_NOMEM);
+        assertThat(shop.pool.drops().value(DropReason.SKB_DROP_REASON_NOMEM)).as("somebody has it yet").isZero();
+        twice.consume();
+        assertThat(shop.pool.drops().asMap()).containsEntry("skb_drop_reason_full_ring", 2L)
+                .containsEntry("skb_drop_reason_not_specified", 1L)
+                .containsEntry("skb_drop_reason_nomem", 0L);
+        assertThat(shop.pool.counters().value(SkbPool.Count.FREE_DROPPED)).isEqualTo(3);
+    }
+
+    @Test
+    void aLinearPacketIsCutButNotMadeLonger() {
+        SkBuff skb = shop.packet(random, 6, 50);
+        byte[] before = shop.content(skb);
+        skb.trim(50);
+        skb.trim(60);
+        assertThat(shop.content(skb)).isEqualTo(before);
+        skb.trim(20);
+        assertThat(shop.content(skb)).isEqualTo(Arrays.copyOf(before, 20));
+        assertThat(skb.tailroom()).isEqualTo(64 - 26);
+        assertThat(skb.append(5)).isEqualTo(skb.dataHpa() + 20);
+        assertThat(skb.len()).isEqualTo(25);
+        skb.kfree();
+        SkBuff frags = shop.packet(random, 0, 10, 10);
+        assertThatThrownBy(() -> frags.trim(5)).isInstanceOf(AssertionError.class);
+        frags.kfree();
+    }
+
+    @Test
+    void aHeaderIsReleasedOnceAndThePayloadMayThenHaveOwnersOfItsOwn() {
+        SkBuff skb = shop.packet(random, 0, 40, 100);
+        skb.headerRelease();
+        assertThatThrownBy(skb::headerRelease).hasMessageContaining("twice");
+        SkBuff first = SkbCopy.clone(skb);
+        SkBuff second = SkbCopy.clone(skb);
+        assertThat(skb.shinfo().dataref()).isEqualTo((1 << 16) + 3);
+        assertThat(first.isHeaderCloned()).as("two headers, one payload").isTrue();
+        assertThat(SkbCopy.expandHead(skb, 0, 0)).isZero();
+        assertThat(first.shinfo().dataref()).as("both halves given back").isEqualTo(2);
+        assertThat(skb.shinfo().dataref()).isEqualTo(1);
+        first.kfree();
+        second.kfree();
+        skb.kfree();
+    }
+
+    @Test
+    void aUbufOfOnePacketCannotBeSharedAndACountedOneIsCompletedOnce() {
+        assertThat(new Workshop.Owner().isRefcounted()).isFalse();
+        assertThatThrownBy(() -> new Workshop.Owner().hold()).isInstanceOf(UnsupportedOperationException.class);
+        Workshop.SharedOwner sender = new Workshop.SharedOwner();
+        sender.hold();
+        assertThat(sender.refcnt()).isEqualTo(2);
+        sender.callback(true);
+        assertThat(sender.completions).isZero();
+        sender.callback(true);
+        assertThat(sender.completions).isEqualTo(1);
+        assertThat(sender.zerocopy).isTrue();
+        assertThatThrownBy(sender::hold).hasMessageContaining("after it was completed");
+        Workshop.SharedOwner copied = new Workshop.SharedOwner();
+        copied.callback(false);
+        assertThat(copied.zerocopy).isFalse();
+        assertThatThrownBy(() -> copied.callback(true)).hasMessageContaining("twice");
     }
 }
