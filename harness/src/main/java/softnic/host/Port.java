@@ -2,7 +2,9 @@ package softnic.host;
 
 import java.util.List;
 import softnic.Edition;
+import softnic.net.DevWatchdog;
 import softnic.net.NetCore;
+import softnic.net.NetTxAction;
 import softnic.nic.driver.IxgbeAdapter;
 import softnic.sched.Cost;
 import softnic.sched.Cpu;
@@ -59,6 +61,10 @@ final class Port implements AutoCloseable {
         out = new Mac("mac-out", cpu, trace, adapter.toWire(), onWire);
         in = new Mac("mac-in", cpu, trace, farTx, adapter.fromWire());
         softirqProcessor = runner.addProcessor("softirq", "softirq", Cost.NONE, Cost.NONE);
+        NetTxAction netTx = new NetTxAction(adapter.device().qdisc(), trace);
+        runner.add(softirqProcessor, netTx, netTx.waitQueue());
+        DevWatchdog watchdog = new DevWatchdog(adapter.device(), core, cpu, DevWatchdog.WATCHDOG_TIMEO_NS);
+        runner.add(softirqProcessor, watchdog, watchdog.waitQueue());
         adapter.addTo(runner, silicon(runner, "tx-dma"), silicon(runner, "rx-dma"), silicon(runner, "vector"),
                 softirqProcessor);
         runner.add(silicon(runner, "mac-out"), out, outWait);
