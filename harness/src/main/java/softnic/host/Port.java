@@ -38,18 +38,19 @@ final class Port implements AutoCloseable {
 
     /** A port whose cable nobody taps. */
     Port(Edition edition, Runner runner, Trace trace, NetCore core, long itrNs, WaitQueue farWait) {
-        this(edition, runner, trace, core, itrNs, farWait, null);
+        this(edition, runner, trace, core, itrNs, farWait, null, IxgbeAdapter.Options.DEFAULT.txRing());
     }
 
     /**
      * @param farWait where the far end waits for frames, and for room to send
      * @param observer sees each frame between MAC and far end, or null
+     * @param txRing transmit descriptors of the adapter
      */
     Port(Edition edition, Runner runner, Trace trace, NetCore core, long itrNs, WaitQueue farWait,
-            FrameObserver observer) {
+            FrameObserver observer, int txRing) {
         Cpu cpu = runner.cpu();
         IxgbeAdapter.Options d = IxgbeAdapter.Options.DEFAULT;
-        IxgbeAdapter.Options options = new IxgbeAdapter.Options(d.txRing(), d.rxRing(), itrNs, d.txBufferFrames(),
+        IxgbeAdapter.Options options = new IxgbeAdapter.Options(txRing, d.rxRing(), itrNs, d.txBufferFrames(),
                 d.rxBufferFrames(), d.txQueueLen());
         WaitQueue outWait = new WaitQueue();
         WaitQueue inWait = new WaitQueue();

@@ -216,4 +216,9 @@ public abstract class NetDevice {
         more[taps.length] = tap;
         taps = more;
     }
+
+    /** Takes a packet socket off ({@code dev_remove_pack}). What it has received stays with it. */
+    public void removeTap(PacketSock tap) {
+        taps = Arrays.stream(taps).filter(t -> t != tap).toArray(PacketSock[]::new);
+    }
 }

@@ -186,6 +186,11 @@ public final class Qdisc {
         return queue.size() + (hasRequeued ? 1 : 0);
     }
 
+    /** A packet that the driver refused waits to be tried again. */
+    public boolean isRequeued() {
+        return hasRequeued;
+    }
+
     /** Packets that found the queue full, or were in it when it was reset. */
     public long drops() {
         return drops;
