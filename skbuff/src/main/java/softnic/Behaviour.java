@@ -39,6 +39,10 @@ public enum Behaviour {
     VALIDATES_XMIT_SKB(since(Kernel.V4_20),
             "segmentation and checksums happen in validate_xmit_skb (3.18), before the packet taps"),
     ORPHANS_IN_XMIT(until(Kernel.V3_1), "dev_hard_start_xmit orphans skbs without tx_flags (skb_orphan_try)"),
+    SG_NEEDS_CSUM(until(Kernel.V3_8),
+            "a packet whose protocol the device cannot checksum is made linear, checksum or not (until 3.9)"),
+    DEQUEUES_WHEN_STOPPED(until(Kernel.V3_1),
+            "the qdisc takes a packet out for a stopped queue and requeues it; later it does not begin (TCQ_F_ONETXQUEUE)"),
 
     // macvtap
     ZEROCOPY_OF_LOWER_DEVICE(until(Kernel.V3_1),

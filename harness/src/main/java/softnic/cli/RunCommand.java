@@ -5,26 +5,40 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 import softnic.Edition;
+import softnic.host.LetterResult;
+import softnic.host.LetterTest;
 import softnic.host.RunResult;
 import softnic.host.Runs;
 import softnic.host.Scenario;
 import softnic.model.PriceFile;
+import softnic.report.LetterReport;
 import softnic.report.RunReport;
 
 /** {@code softnic run}: one scenario, with everything that was counted. */
 @Command(name = "run", mixinStandardHelpOptions = true, sortOptions = false,
         description = {"Runs one TCP_STREAM and prints its row, what each CPU spent its time on, the counters of every room, "
-            + "and whether everything that went in came out.", ""},
+            + "and whether everything that went in came out.",
+            "With the name of one of the cover letter's tests, runs that and prints what must be observed and whether it was.",
+            ""},
         footer = {"", "Examples:", "  softnic run --size 64K --edition 6.1",
-            "  softnic run --size 4K --copy --world live --duration 10s --monitors"})
+            "  softnic run --size 4K --copy --world live --duration 10s --monitors",
+            "  softnic run tcpdump-suspended --edition 3.1"})
 final class RunCommand implements Callable<Integer> {
 
     enum Format { TEXT, JSON }
 
     @Spec
     private CommandSpec spec;
+
+    @Parameters(arity = "0..1", paramLabel = "TEST", description = {
+        "tcpdump-suspended: a packet socket on the lower device, its reader frozen, then thawed.",
+        "dynamic-sg: scatter/gather and TSO of the lower device switched off and on while netperf sends.",
+        "Virtual world, zero-copy, monitors on, 10ms to 10s."})
+    private LetterTest test;
 
     @Option(names = "--size", paramLabel = "SIZE", defaultValue = "4K",
             description = "Bytes of each send() of netperf (default: ${DEFAULT-VALUE}).")
@@ -64,6 +78,9 @@ final class RunCommand implements Callable<Integer> {
         Scenario scenario = Scenario.DEFAULT.withEdition(edition).withWorld(world).withSeed(seed)
                 .withMessageBytes(Units.messageBytes(spec, "--size", size)).withZerocopy(!copy).withIndirect(!noIndirect)
                 .withMonitored(monitors).withDurationNs(duration.ns());
+        if (test != null) {
+            return letterTest(scenario);
+        }
         RunResult result;
         try (Progress progress = new Progress("run", 1)) {
             result = Runs.run(scenario, PriceFile.preset(PriceFile.DEFAULT));
@@ -72,5 +89,21 @@ final class RunCommand implements Callable<Integer> {
         RunReport report = new RunReport(result);
         spec.commandLine().getOut().print(format == Format.TEXT ? report.toText() : report.toJson());
         return Faults.report(List.of(result), spec.commandLine().getErr());
+    }
+
+    private int letterTest(Scenario scenario) {
+        if (copy || world == Scenario.World.LIVE) {
+            throw new ParameterException(spec.commandLine(), test + " runs with zero-copy in the virtual world, got "
+                    + (copy ? "--copy" : "--world live"));
+        }
+        LetterResult result;
+        try (Progress progress = new Progress(test.toString(), 1)) {
+            result = test.run(scenario, PriceFile.preset(PriceFile.DEFAULT));
+            progress.step();
+        }
+        LetterReport report = new LetterReport(test, result);
+        spec.commandLine().getOut().print(format == Format.TEXT ? report.toText() : report.toJson());
+        int sound = Faults.report(List.of(result.run()), spec.commandLine().getErr());
+        return result.holds() ? sound : Main.EX_FAULT;
     }
 }

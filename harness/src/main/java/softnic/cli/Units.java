@@ -10,6 +10,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.TypeConversionException;
 import softnic.Edition;
+import softnic.host.LetterTest;
 import softnic.host.OneFrame;
 import softnic.host.Scenario;
 
@@ -40,6 +41,7 @@ final class Units {
         line.registerConverter(Edition.class, Units::edition);
         line.registerConverter(long.class, Units::wholeNumber);
         oneOf(line, Scenario.World.class);
+        line.registerConverter(LetterTest.class, Units::letterTest);
         oneOf(line, OneFrame.Lower.class);
         oneOf(line, RunCommand.Format.class);
         oneOf(line, TableCommand.Format.class);
@@ -122,6 +124,16 @@ final class Units {
                     .map(value -> value.name().toLowerCase(Locale.ROOT)).collect(Collectors.joining(", "))
                     + ", got " + quoted(text));
         });
+    }
+
+    private static LetterTest letterTest(String text) {
+        for (LetterTest test : LetterTest.values()) {
+            if (test.toString().equals(text)) {
+                return test;
+            }
+        }
+        throw new TypeConversionException("expected one of " + Arrays.stream(LetterTest.values())
+                .map(LetterTest::toString).collect(Collectors.joining(", ")) + ", or options only, got " + quoted(text));
     }
 
     private static String quoted(String text) {

@@ -47,6 +47,7 @@ import softnic.wire.TcpFlow;
 final class House implements AutoCloseable {
 
     private final Scenario scenario;
+    private final TcpFlow flow;
     private final Violations violations = new Violations();
     private final Trace trace;
     private final GuestMemory guestMemory;
@@ -59,14 +60,18 @@ final class House implements AutoCloseable {
     private final int vcpu1;
     private final int skbsAtRest;
 
-    /** @param observer sees each frame on the wire to the far end, or null */
-    House(Scenario scenario, Runner runner, Trace trace, Llc llc, PriceFile prices, FrameObserver observer) {
+    /**
+     * @param observer sees each frame on the wire to the far end, or null
+     * @param txRing transmit descriptors of the NIC
+     */
+    House(Scenario scenario, Runner runner, Trace trace, Llc llc, PriceFile prices, FrameObserver observer,
+            int txRing) {
         this.scenario = scenario;
         this.trace = trace;
         Cpu cpu = runner.cpu();
         Edition edition = scenario.edition();
         int hdrLen = edition.has(Behaviour.EVENT_IDX) ? VirtioNetHdr.SIZE_MRG_RXBUF : VirtioNetHdr.SIZE;
-        TcpFlow flow = flow(scenario.seed());
+        flow = flow(scenario.seed());
         trace.mix(flow.guestPort());            // what the seed chose is part of the run, though no event shows it
         GuestOptions guestOptions = GuestOptions.DEFAULT.withMessageBytes(scenario.messageBytes())
                 .withSndbufBytes((int) prices.parameter("tcp_sndbuf")).withIndirect(scenario.indirect())
@@ -80,7 +85,7 @@ final class House implements AutoCloseable {
                         (int) prices.parameter("host_sndbuf"), false, scenario.pendingStart(), scenario.monitored()));
         WaitQueue farWait = new WaitQueue();
         port = new Port(edition, runner, trace, kernel.netCore(), prices.parameter("itr"), farWait,
-                observer);
+                observer, txRing);
         kernel.attach(port.adapter().device(), flow.guestMac());
         far = new RemoteHost(cpu, port.farRx(), port.farTx(),
                 RemoteHostOptions.DEFAULT.withWindowBytes((int) prices.parameter("tcp_window"))
@@ -173,6 +178,22 @@ final class House implements AutoCloseable {
         all.add(new Balance("skbs beside receive buffers", 0, kernel.skbs().inUse() - skbsAtRest));
         all.add(new Balance("qdisc backlog", 0, port.adapter().device().qdisc().backlog() + guest.qdiscBacklog()));
         return all;
+    }
+
+    TcpFlow flow() {
+        return flow;
+    }
+
+    HostKernel kernel() {
+        return kernel;
+    }
+
+    Port port() {
+        return port;
+    }
+
+    Guest guest() {
+        return guest;
     }
 
     Violations violations() {

@@ -118,7 +118,7 @@ public final class OneFrame {
                 gso ? EthHeader.ETH_HLEN + Ipv4Header.SIZE : 0, gso ? TcpHeader.CHECK : 0);
         MemorySegment m = memory.segment(frame);
         long at = PhysMem.offset(frame);
-        EthHeader.write(m, at, FAR_MAC, GUEST_MAC, gso ? EthHeader.ETH_P_IP : 0x88B5);
+        EthHeader.write(m, at, FAR_MAC, GUEST_MAC, EthHeader.ETH_P_IP);     // what ixgbe takes with fragments, also in 3.1
         if (gso) {
             Ipv4Header.write(m, at + EthHeader.ETH_HLEN, frameBytes - EthHeader.ETH_HLEN, 1, Ipv4Header.IPPROTO_TCP,
                     0x0A000002, 0x0A000001);

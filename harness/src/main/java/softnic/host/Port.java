@@ -2,7 +2,9 @@ package softnic.host;
 
 import java.util.List;
 import softnic.Edition;
+import softnic.net.DevWatchdog;
 import softnic.net.NetCore;
+import softnic.net.NetTxAction;
 import softnic.nic.driver.IxgbeAdapter;
 import softnic.sched.Cost;
 import softnic.sched.Cpu;
@@ -35,18 +37,19 @@ final class Port implements AutoCloseable {
 
     /** A port whose cable nobody taps. */
     Port(Edition edition, Runner runner, Trace trace, NetCore core, long itrNs, WaitQueue farWait) {
-        this(edition, runner, trace, core, itrNs, farWait, null);
+        this(edition, runner, trace, core, itrNs, farWait, null, IxgbeAdapter.Options.DEFAULT.txRing());
     }
 
     /**
      * @param farWait where the far end waits for frames, and for room to send
      * @param observer sees each frame between MAC and far end, or null
+     * @param txRing transmit descriptors of the adapter
      */
     Port(Edition edition, Runner runner, Trace trace, NetCore core, long itrNs, WaitQueue farWait,
-            FrameObserver observer) {
+            FrameObserver observer, int txRing) {
         Cpu cpu = runner.cpu();
         IxgbeAdapter.Options d = IxgbeAdapter.Options.DEFAULT;
-        IxgbeAdapter.Options options = new IxgbeAdapter.Options(d.txRing(), d.rxRing(), itrNs, d.txBufferFrames(),
+        IxgbeAdapter.Options options = new IxgbeAdapter.Options(txRing, d.rxRing(), itrNs, d.txBufferFrames(),
                 d.rxBufferFrames(), d.txQueueLen());
         WaitQueue engineWait = new WaitQueue();
         adapter = new IxgbeAdapter("eth0", MAC_ADDRESS, options, edition, cpu, trace, core, engineWait, farWait);
@@ -57,6 +60,10 @@ final class Port implements AutoCloseable {
         farTx = new Mac(cpu, trace, FAR_TX_FRAMES);
         farTx.connect(adapter.fromWire());
         softirqProcessor = runner.addProcessor("softirq", "softirq", Cost.NONE, Cost.NONE);
+        NetTxAction netTx = new NetTxAction(adapter.device().qdisc(), trace);
+        runner.add(softirqProcessor, netTx, netTx.waitQueue());
+        DevWatchdog watchdog = new DevWatchdog(adapter.device(), core, cpu, DevWatchdog.WATCHDOG_TIMEO_NS);
+        runner.add(softirqProcessor, watchdog, watchdog.waitQueue());
         adapter.addTo(runner, silicon(runner, "tx-dma"), silicon(runner, "rx-dma"), silicon(runner, "vector"),
                 softirqProcessor);
         if (observer != null) {

@@ -4,6 +4,7 @@ import java.lang.management.ManagementFactory;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import softnic.model.PriceFile;
+import softnic.nic.driver.IxgbeAdapter;
 import softnic.sched.Cost;
 import softnic.sched.CostTable;
 import softnic.sched.LiveRunner;
@@ -35,6 +36,13 @@ public final class Runs {
                 : live(scenario, prices, observer);
     }
 
+    /** As {@link #run} in the virtual world, while {@code script} does what it does. */
+    static RunResult scripted(Scenario scenario, PriceFile prices, Script script) {
+        VirtualTimeRunner runner = new VirtualTimeRunner(prices.table());
+        Trace trace = new Trace(Trace.Level.FINGERPRINT, runner, scenario.edition().names(), 0);
+        return virtual(scenario, prices, runner, trace, null, script);
+    }
+
     private static RunResult virtual(Scenario scenario, PriceFile prices, FrameObserver observer) {
         VirtualTimeRunner runner = new VirtualTimeRunner(prices.table());
         Trace trace = new Trace(Trace.Level.FINGERPRINT, runner, scenario.edition().names(), 0);
@@ -44,12 +52,20 @@ public final class Runs {
     /** As {@link #run} in the virtual world, with a trace of the caller's. */
     static RunResult virtual(Scenario scenario, PriceFile prices, VirtualTimeRunner runner, Trace trace,
             FrameObserver observer) {
+        return virtual(scenario, prices, runner, trace, observer, null);
+    }
+
+    private static RunResult virtual(Scenario scenario, PriceFile prices, VirtualTimeRunner runner, Trace trace,
+            FrameObserver observer, Script script) {
         Llc llc = new Llc(prices.parameter("llc_share"));
-        try (House house = new House(scenario, runner, trace, llc, prices, observer)) {
+        try (House house = new House(scenario, runner, trace, llc, prices, observer, txRing(script))) {
+            if (script != null) {
+                script.begin(house, runner);
+            }
             house.start();
             long cpuNs = THREADS.getCurrentThreadCpuTime();
             long allocated = THREADS.getCurrentThreadAllocatedBytes();
-            send(scenario, runner, house);
+            send(scenario, runner, house, script);
             allocated = THREADS.getCurrentThreadAllocatedBytes() - allocated;
             cpuNs = THREADS.getCurrentThreadCpuTime() - cpuNs;
             Map<String, Long> busy = new LinkedHashMap<>();
@@ -61,6 +77,9 @@ public final class Runs {
 
             house.stopSending();
             drain(runner, house);
+            if (script != null) {
+                script.quiet();
+            }
             if (!house.isDrained()) {
                 house.violations().report(23, "house: nothing moves any more, but not all has arrived");
             }
@@ -72,16 +91,29 @@ public final class Runs {
         }
     }
 
-    private static void send(Scenario scenario, VirtualTimeRunner runner, House house) {
-        if (!scenario.monitored()) {
-            runner.runUntil(scenario.durationNs());
-            return;
+    private static int txRing(Script script) {
+        return script == null ? IxgbeAdapter.Options.DEFAULT.txRing() : script.txRing();
+    }
+
+    private static void send(Scenario scenario, VirtualTimeRunner runner, House house, Script script) {
+        long endNs = scenario.durationNs();
+        long checkNs = scenario.monitored() ? CHECK_EVERY_NS : endNs;
+        long stepNs = script != null ? script.stepNs() : endNs;
+        long nextCheckNs = checkNs;
+        long nextStepNs = stepNs;
+        while (Math.min(nextCheckNs, nextStepNs) < endNs) {
+            long nowNs = Math.min(nextCheckNs, nextStepNs);
+            runner.runUntil(nowNs);
+            if (nowNs == nextCheckNs) {
+                house.check();
+                nextCheckNs += checkNs;
+            }
+            if (nowNs == nextStepNs) {
+                script.step(nowNs);
+                nextStepNs += stepNs;
+            }
         }
-        for (long t = CHECK_EVERY_NS; t < scenario.durationNs(); t += CHECK_EVERY_NS) {
-            runner.runUntil(t);
-            house.check();
-        }
-        runner.runUntil(scenario.durationNs());
+        runner.runUntil(endNs);
     }
 
     private static void drain(VirtualTimeRunner runner, House house) {
@@ -107,7 +139,7 @@ public final class Runs {
 
     private static RunResult live(Scenario scenario, PriceFile prices, FrameObserver observer) {
         LiveRunner runner = new LiveRunner();
-        try (House house = new House(scenario, runner, Trace.off(), Llc.none(), prices, observer)) {
+        try (House house = new House(scenario, runner, Trace.off(), Llc.none(), prices, observer, txRing(null))) {
             try {
                 return live(scenario, runner, house);
             } finally {

@@ -14,7 +14,7 @@ import softnic.trace.Tracepoint;
  * A virtual device on top of a real one: {@code struct macvlan_dev} (drivers/net/macvlan.c), in VEPA mode:
  * whatever the guest sends goes to the wire.
  */
-public final class Macvlan extends NetDevice implements NetDevice.RxHandler {
+public final class Macvlan extends NetDevice implements NetDevice.RxHandler, NetDevice.FeatChange {
 
     /** What macvlan counts. */
     public enum Count { TX_PACKETS, TX_DROPPED, RX_PACKETS, RX_OTHER_HOST }
@@ -26,6 +26,7 @@ public final class Macvlan extends NetDevice implements NetDevice.RxHandler {
     private static final int ALWAYS_ON = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_GSO | NETIF_F_ALL_TSO | NETIF_F_GSO_ROBUST;
 
     private final NetDevice lowerdev;
+    private final Edition edition;
     private final NetCore core;
     private final Trace trace;
     private final Counters<Count> counters = Counters.of("macvlan", Count.class);
@@ -34,14 +35,22 @@ public final class Macvlan extends NetDevice implements NetDevice.RxHandler {
     public Macvlan(String name, long mac, NetDevice lowerdev, Edition edition, NetCore core, Trace trace) {
         super(name, mac, ownFeatures(lowerdev, edition));
         this.lowerdev = lowerdev;
+        this.edition = edition;
         this.core = core;
         this.trace = trace;
         lowerdev.rxHandler(this);
+        lowerdev.addNotifier(this);
     }
 
     private static int ownFeatures(NetDevice lowerdev, Edition edition) {
         return edition.has(Behaviour.ZEROCOPY_OF_LOWER_DEVICE) ? lowerdev.features()
                 : lowerdev.features() & NETIF_F_HIGHDMA | ALWAYS_ON;
+    }
+
+    /** NETDEV_FEAT_CHANGE of the lower device ({@code macvlan_device_event}). */
+    @Override
+    public void featChange(NetDevice lower) {
+        features(ownFeatures(lower, edition));
     }
 
     /** Set-up only ({@code macvtap_set_queue}). */

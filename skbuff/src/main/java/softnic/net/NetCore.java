@@ -24,7 +24,16 @@ import softnic.trace.Tracepoint;
 public final class NetCore {
 
     /** What the core counts. */
-    public enum Count { TX_PACKETS, TX_DROPPED, GSO_SOFTWARE, LINEARIZED, CHECKSUM_SOFTWARE, TAPPED, RX_PACKETS, RX_NO_HANDLER }
+    public enum Count {
+        TX_PACKETS, TX_DROPPED, GSO_SOFTWARE, LINEARIZED, CHECKSUM_SOFTWARE, TAPPED,
+        /** Bytes of user pages copied because somebody listens. */
+        TAP_COPIED_BYTES,
+        /** A listener got nothing: no memory for its copy. */
+        TAP_FAILED,
+        /** {@code dev_watchdog} found a queue stuck. */
+        TX_TIMEOUT,
+        RX_PACKETS, RX_NO_HANDLER
+    }
 
     private final Edition edition;
     private final Gso gso;
@@ -57,7 +66,7 @@ public final class NetCore {
     }
 
     private int xmitWithoutQueue(SkBuff skb, NetDevice dev) {
-        SkBuff rest = directXmit(skb, dev);
+        SkBuff rest = dev.isQueueStopped() ? skb : directXmit(skb, dev, true);
         if (rest == null) {
             return Qdisc.NET_XMIT_SUCCESS;
         }
@@ -68,13 +77,15 @@ public final class NetCore {
     /**
      * Hands a packet to the driver ({@code sch_direct_xmit}).
      *
+     * @param validate false for what the driver refused before: it is not looked at again since 3.18, though the
+     *     features may have changed meanwhile
      * @return what the driver did not take, or null
      */
-    SkBuff directXmit(SkBuff skb, NetDevice dev) {
+    SkBuff directXmit(SkBuff skb, NetDevice dev, boolean validate) {
         if (!edition.has(Behaviour.VALIDATES_XMIT_SKB)) {
             return hardStartXmit31(skb, dev);
         }
-        SkBuff list = skb.next() != null ? skb : validate(skb, dev);
+        SkBuff list = validate ? validate(skb, dev) : skb;
         return list == null ? null : hardStartXmit(list, dev);
     }
 
@@ -82,7 +93,7 @@ public final class NetCore {
 
     private SkBuff validate(SkBuff skb, NetDevice dev) {
         trace.enter(Tracepoint.VALIDATE_XMIT_SKB);
-        SkBuff list = validated(skb, dev.features());
+        SkBuff list = validated(skb, features(skb, dev));
         trace.exit(Tracepoint.VALIDATE_XMIT_SKB);
         return list;
     }
@@ -141,7 +152,7 @@ public final class NetCore {
         if (edition.has(Behaviour.ORPHANS_IN_XMIT) && skb.shinfo().txFlags() == 0) {
             skb.orphan();
         }
-        int features = dev.features();
+        int features = features(skb, dev);
         if (Gso.isNeeded(skb, features)) {
             if (gso.segment(skb, features) != 0) {
                 drop(skb);
@@ -181,9 +192,33 @@ public final class NetCore {
 
     // ---- both
 
+    /** What the device can do for this packet ({@code netif_skb_features}, {@code harmonize_features}). */
+    private int features(SkBuff skb, NetDevice dev) {
+        int features = dev.features();
+        if (canChecksum(features, skb.protocol())) {
+            return features;
+        }
+        if (edition.has(Behaviour.SG_NEEDS_CSUM)) {
+            return features & ~(NetDevice.NETIF_F_ALL_CSUM | NetDevice.NETIF_F_SG);
+        }
+        return skb.ipSummed() == SkBuff.CHECKSUM_NONE ? features
+                : features & ~(NetDevice.NETIF_F_ALL_CSUM | NetDevice.NETIF_F_GSO_MASK);
+    }
+
+    /** {@code can_checksum_protocol}. */
+    private static boolean canChecksum(int features, int protocol) {
+        int can = NetDevice.NETIF_F_HW_CSUM;
+        if (protocol == EthHeader.ETH_P_IP) {
+            can |= NetDevice.NETIF_F_IP_CSUM;
+        } else if (protocol == EthHeader.ETH_P_IPV6) {
+            can |= NetDevice.NETIF_F_IPV6_CSUM;
+        }
+        return (features & can) != 0;
+    }
+
     /** @return 0 or a negated errno, after which the packet is to be dropped */
     private int prepare(SkBuff skb, int features) {
-        if (skb.dataLen() > 0 && (features & NetDevice.NETIF_F_SG) == 0) {
+        if (needsLinearize(skb, features)) {
             counters.bump(Count.LINEARIZED);
             int err = SkbCopy.linearize(skb);
             if (err != 0) {
@@ -197,23 +232,45 @@ public final class NetCore {
         return 0;
     }
 
-    /** Shows a packet to the packet sockets ({@code dev_queue_xmit_nit}): one clone, more users. */
+    /** {@code skb_needs_linearize}; no device of ours has NETIF_F_FRAGLIST. */
+    private static boolean needsLinearize(SkBuff skb, int features) {
+        return skb.shinfo().fragList() != null || skb.dataLen() > 0 && (features & NetDevice.NETIF_F_SG) == 0;
+    }
+
+    /**
+     * Shows a packet to the packet sockets ({@code dev_queue_xmit_nit}): the first costs a clone, and that the copy of
+     * all user pages; the others become further users of the clone. No memory: they see nothing, and the packet goes on.
+     */
     private void tap(SkBuff skb, NetDevice dev) {
         PacketSock[] taps = dev.taps();
         if (taps.length == 0) {
             return;
         }
+        int userBytes = skb.shinfo().isZerocopy() ? skb.dataLen() : 0;
         SkBuff clone = SkbCopy.clone(skb);
+        if (!skb.shinfo().isZerocopy()) {
+            counters.add(Count.TAP_COPIED_BYTES, userBytes);
+        }
         if (clone == null) {
+            counters.bump(Count.TAP_FAILED);
             return;
         }
         counters.bump(Count.TAPPED);
-        for (int i = 0; i < taps.length; i++) {
-            SkBuff seen = i == taps.length - 1 ? clone : SkbCopy.clone(clone);
-            if (seen != null) {
-                taps[i].receive(seen);
-            }
+        clone.resetMacHeader();
+        for (int i = 1; i < taps.length; i++) {
+            taps[i - 1].receive(clone.get());
         }
+        taps[taps.length - 1].receive(clone);
+    }
+
+    /** {@code deliver_skb}: one more user for each packet socket, which sees the Ethernet header too. */
+    private static void tapReceived(SkBuff skb, PacketSock[] taps) {
+        int header = skb.headroom() - skb.macHeader();
+        skb.push(header);
+        for (PacketSock tap : taps) {
+            tap.receive(skb.get());
+        }
+        skb.pull(header);
     }
 
     private SkBuff drop(SkBuff skb) {
@@ -223,13 +280,27 @@ public final class NetCore {
     }
 
     private void dropList(SkBuff list) {
-        SkBuff skb = list;
+        counters.bump(Count.TX_DROPPED);
+        freeList(list);
+    }
+
+    /** Frees a packet with all that hangs on it: {@code dev_gso_skb_destructor} frees the segments before the original. */
+    void freeList(SkBuff list) {
+        SkBuff skb = list.next();
+        list.next(null);
         while (skb != null) {
             SkBuff next = skb.next();
             skb.next(null);
-            drop(skb);
+            skb.kfree();
             skb = next;
         }
+        list.kfree();
+    }
+
+    /** A queue is stuck ({@code dev_watchdog}). */
+    void txTimeout(NetDevice dev) {
+        counters.bump(Count.TX_TIMEOUT);
+        dev.txTimeout();
     }
 
     /**
@@ -238,12 +309,20 @@ public final class NetCore {
      */
     public void netifReceiveSkb(SkBuff skb, NetDevice dev) {
         counters.bump(Count.RX_PACKETS);
+        PacketSock[] taps = dev.taps();
+        if (taps.length > 0) {
+            tapReceived(skb, taps);
+        }
         if (dev.rxHandler() == null) {
             counters.bump(Count.RX_NO_HANDLER);
             skb.kfree();
             return;
         }
         dev.rxHandler().handleFrame(skb);
+    }
+
+    Edition edition() {
+        return edition;
     }
 
     /** Where received packets are allocated. */

@@ -17,6 +17,8 @@ public abstract class NetDevice {
     public static final int NETIF_F_IP_CSUM = 1 << 1;
     /** Can finish any checksum. */
     public static final int NETIF_F_HW_CSUM = 1 << 3;
+    /** Can finish TCP and UDP checksums over IPv6. */
+    public static final int NETIF_F_IPV6_CSUM = 1 << 4;
     /** Reaches all memory by DMA. */
     public static final int NETIF_F_HIGHDMA = 1 << 5;
     /** Software segmentation may be used. */
@@ -24,12 +26,16 @@ public abstract class NetDevice {
     /** A GSO type's feature is the type shifted by this. */
     public static final int NETIF_F_GSO_SHIFT = 16;
     public static final int NETIF_F_TSO = 1 << 16;
+    /** Cuts UDP datagrams into IP fragments. */
+    public static final int NETIF_F_UFO = 1 << 17;
     /** Trusts nobody: verifies GSO headers itself. */
     public static final int NETIF_F_GSO_ROBUST = 1 << 18;
     public static final int NETIF_F_TSO_ECN = 1 << 19;
     public static final int NETIF_F_TSO6 = 1 << 20;
     public static final int NETIF_F_ALL_TSO = NETIF_F_TSO | NETIF_F_TSO_ECN | NETIF_F_TSO6;
-    public static final int NETIF_F_ALL_CSUM = NETIF_F_IP_CSUM | NETIF_F_HW_CSUM;
+    /** All bits that a GSO type can ask for ({@code NETIF_F_GSO_MASK}). */
+    public static final int NETIF_F_GSO_MASK = -1 << NETIF_F_GSO_SHIFT;
+    public static final int NETIF_F_ALL_CSUM = NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM | NETIF_F_HW_CSUM;
 
     /** {@link #startXmit} has taken the packet. */
     public static final int NETDEV_TX_OK = 0;
@@ -42,6 +48,12 @@ public abstract class NetDevice {
         void handleFrame(SkBuff skb);
     }
 
+    /** Who hears that a device's features have changed: NETDEV_FEAT_CHANGE of a {@code notifier_block}. */
+    public interface FeatChange {
+        /** Runs on whoever changed them, after the change. */
+        void featChange(NetDevice dev);
+    }
+
     private final String name;
     private final long mac;
     private final int hwFeatures;
@@ -50,6 +62,9 @@ public abstract class NetDevice {
     private Qdisc qdisc;
     private RxHandler rxHandler;
     private volatile PacketSock[] taps = {};
+    private volatile FeatChange[] notifiers = {};
+    private DevWatchdog watchdog;
+    private volatile long queueStops;       // written by who holds the queue
 
     protected NetDevice(String name, long mac, int features) {
         this.name = name;
@@ -79,33 +94,94 @@ public abstract class NetDevice {
         return features;
     }
 
-    /** Turns features off or on again, as {@code ethtool -K} does ({@code netdev_fix_features}). */
+    /**
+     * Turns features off or on again, as {@code ethtool -K} does, as far as the device has them and they go together
+     * ({@code __netdev_update_features}); uppers hear of a change. Not while another agent changes them.
+     */
     public void setFeatures(int wanted) {
-        int fixed = wanted & hwFeatures;
+        int fixed = fixFeatures(wanted & hwFeatures);
+        if (fixed != features) {
+            features(fixed);
+        }
+    }
+
+    /** Features of a device that only passes on what its lower device can: as they are, and told on. */
+    protected void features(int now) {
+        features = now;
+        for (FeatChange notifier : notifiers) {
+            notifier.featChange(this);
+        }
+    }
+
+    /**
+     * What does not go alone goes too ({@code netdev_fix_features}): scatter/gather without checksums, and without
+     * scatter/gather every segmentation.
+     */
+    static int fixFeatures(int wanted) {
+        int fixed = wanted;
+        if ((fixed & NETIF_F_HW_CSUM) != 0) {
+            fixed &= ~(NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM);        // mixed checksum settings
+        }
         if ((fixed & NETIF_F_ALL_CSUM) == 0) {
             fixed &= ~NETIF_F_SG;
         }
         if ((fixed & NETIF_F_SG) == 0) {
-            fixed &= ~(NETIF_F_ALL_TSO | NETIF_F_GSO);
+            fixed &= ~(NETIF_F_ALL_TSO | NETIF_F_GSO | NETIF_F_UFO);
         }
-        features = fixed;
+        if ((fixed & NETIF_F_ALL_TSO) == NETIF_F_TSO_ECN) {
+            fixed &= ~NETIF_F_TSO_ECN;
+        }
+        int both = NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM;
+        if ((fixed & NETIF_F_HW_CSUM) == 0 && (fixed & both) != both) {
+            fixed &= ~NETIF_F_UFO;
+        }
+        return fixed;
+    }
+
+    /** Set-up only ({@code register_netdevice_notifier}). */
+    public void addNotifier(FeatChange notifier) {
+        FeatChange[] more = Arrays.copyOf(notifiers, notifiers.length + 1);
+        more[notifiers.length] = notifier;
+        notifiers = more;
     }
 
     /** The driver cannot take more ({@code netif_stop_queue}). */
     public void stopQueue() {
         queueStopped = true;
+        queueStops++;
+        if (watchdog != null) {
+            watchdog.stopped();
+        }
+    }
+
+    /** How often the queue was stopped. */
+    long queueStops() {
+        return queueStops;
+    }
+
+    /** Set-up only ({@code __netdev_watchdog_up}). */
+    void watchdog(DevWatchdog watchdog) {
+        this.watchdog = watchdog;
+    }
+
+    /**
+     * The queue is stuck: it was stopped and nothing woke it ({@code ndo_tx_timeout}). A driver resets its device; one
+     * that has no such operation does nothing. The watchdog's agent.
+     */
+    protected void txTimeout() {
+        // as a driver without ndo_tx_timeout
     }
 
     public boolean isQueueStopped() {
         return queueStopped;
     }
 
-    /** The driver can take packets again; what waits in the qdisc goes out ({@code netif_wake_queue}). */
+    /** The driver can take packets again; what waits in the qdisc will go out ({@code netif_wake_queue}). */
     public void wakeQueue() {
         if (queueStopped) {
             queueStopped = false;
             if (qdisc != null) {
-                qdisc.run();
+                qdisc.schedule();
             }
         }
     }
@@ -129,7 +205,7 @@ public abstract class NetDevice {
         return rxHandler;
     }
 
-    /** Packet sockets that see what this device sends ({@code ptype_all}). */
+    /** Packet sockets that see what this device sends and receives ({@code ptype_all}). */
     public PacketSock[] taps() {
         return taps;
     }
@@ -139,5 +215,10 @@ public abstract class NetDevice {
         PacketSock[] more = Arrays.copyOf(taps, taps.length + 1);
         more[taps.length] = tap;
         taps = more;
+    }
+
+    /** Takes a packet socket off ({@code dev_remove_pack}). What it has received stays with it. */
+    public void removeTap(PacketSock tap) {
+        taps = Arrays.stream(taps).filter(t -> t != tap).toArray(PacketSock[]::new);
     }
 }

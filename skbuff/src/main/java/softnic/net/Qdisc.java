@@ -2,14 +2,22 @@ package softnic.net;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import softnic.Behaviour;
 import softnic.skb.SkBuff;
 
 /**
  * The queue in front of a driver: {@code pfifo_qdisc_ops} (net/sched/sch_fifo.c), run without a lock as
  * {@code qdisc_run} does it for {@code TCQ_F_NOLOCK} (net/sched/sch_generic.c).
  *
+ * <pre>
+ *   xmit --&gt; queue --&gt; restart --&gt; NetCore.directXmit --&gt; driver
+ *                         ^   NETDEV_TX_BUSY |
+ *                         +---- requeued &lt;---+      goes first next time
+ * </pre>
+ *
  * <p>One agent enqueues. Any agent may run the queue; whoever holds {@code RUNNING} sends, the others leave a
- * note ({@code MISSED}) that makes the holder look again.
+ * note ({@code MISSED}) that makes the holder look again. Who has sent {@link #WEIGHT} packets leaves the rest to
+ * {@link NetTxAction}; without one, as on a bare test bench, nobody else would come, and the sender goes on.
  */
 public final class Qdisc {
 
@@ -17,6 +25,8 @@ public final class Qdisc {
     public static final int NET_XMIT_SUCCESS = 0;
     /** {@code NET_XMIT_DROP}: the queue was full and the packet is gone. */
     public static final int NET_XMIT_DROP = 1;
+    /** {@code weight_p}: packets of one run. */
+    static final int WEIGHT = 64;
 
     private static final VarHandle RUNNING;
 
@@ -30,7 +40,9 @@ public final class Qdisc {
 
     private final NetCore core;
     private final NetDevice dev;
+    private final int limit;
     private final SkbQueue queue;       // filled by who enqueues, emptied by who holds RUNNING
+    private NetTxAction netTx;
     private volatile boolean running;
     private volatile boolean missed;
     private SkBuff requeued;            // what the driver did not take; owned by who holds RUNNING
@@ -42,12 +54,13 @@ public final class Qdisc {
     public Qdisc(NetCore core, NetDevice dev, int limit) {
         this.core = core;
         this.dev = dev;
+        this.limit = limit;
         this.queue = new SkbQueue(limit);
     }
 
     /** Takes one packet and sends what can be sent ({@code __dev_xmit_skb}). */
     int xmit(SkBuff skb) {
-        if (!queue.add(skb)) {
+        if (backlog() >= limit || !queue.add(skb)) {     // a requeued packet is still part of the queue
             drops++;
             skb.kfree();
             return NET_XMIT_DROP;
@@ -56,58 +69,115 @@ public final class Qdisc {
         return NET_XMIT_SUCCESS;
     }
 
-    /** Sends until the queue is empty or the driver stopped it ({@code qdisc_run}). Any agent. */
+    /**
+     * Sends until the queue is empty, the driver stopped it, or the quota is used up ({@code qdisc_run},
+     * {@code __qdisc_run}). Any agent.
+     */
     public void run() {
+        int quota = netTx == null ? Integer.MAX_VALUE : WEIGHT;
         do {
             if (!begin()) {
                 return;
             }
-            if (missed) {
-                missed = false;             // volatile: before the queue is looked at
-            }
             while (restart()) {
-                // one packet a turn
+                if (--quota == 0) {
+                    running = false;
+                    netTx.schedule();
+                    return;
+                }
             }
             running = false;
         } while (missed);
     }
 
-    private boolean begin() {
-        if (RUNNING.compareAndSet(this, false, true)) {
-            return true;
+    /**
+     * Sends one packet. {@link NetTxAction} only.
+     *
+     * @return true if it must come again
+     */
+    boolean runOne() {
+        if (!begin()) {
+            return false;                   // who runs it has our note
         }
-        missed = true;
-        return RUNNING.compareAndSet(this, false, true);
+        boolean more = restart();
+        running = false;
+        return more || missed;
+    }
+
+    /** What waits will be sent, in the softirq if there is one ({@code __netif_schedule}). Any agent. */
+    void schedule() {
+        if (netTx != null) {
+            netTx.schedule();
+        } else {
+            run();
+        }
+    }
+
+    /** Set-up only. */
+    void netTx(NetTxAction netTx) {
+        this.netTx = netTx;
+    }
+
+    private boolean begin() {
+        if (!RUNNING.compareAndSet(this, false, true)) {
+            missed = true;
+            if (!RUNNING.compareAndSet(this, false, true)) {
+                return false;
+            }
+        }
+        if (missed) {
+            missed = false;                 // volatile: before the queue is looked at
+        }
+        return true;
     }
 
     /** @return true if there may be more to send ({@code qdisc_restart}) */
     private boolean restart() {
-        if (dev.isQueueStopped()) {
+        boolean isRequeued = requeued != null;
+        if (dev.isQueueStopped() && (isRequeued || !core.edition().has(Behaviour.DEQUEUES_WHEN_STOPPED))) {
             return false;
         }
-        SkBuff skb = takeRequeued();
-        if (skb == null) {
-            skb = queue.poll();
-        }
+        SkBuff skb = isRequeued ? takeRequeued() : queue.poll();
         if (skb == null) {
             return false;
         }
-        SkBuff rest = core.directXmit(skb, dev);
+        SkBuff rest = dev.isQueueStopped() ? skb : core.directXmit(skb, dev, !isRequeued);
         if (rest != null) {
-            requeues++;
-            requeued = rest;
-            hasRequeued = true;
+            requeue(rest);
             return false;
         }
         return true;
     }
 
+    /** {@code dev_requeue_skb}: kept aside, and tried again soon, though the driver may have stopped nothing. */
+    private void requeue(SkBuff skb) {
+        requeues++;
+        requeued = skb;
+        hasRequeued = true;
+        if (netTx != null) {
+            netTx.schedule();
+        }
+    }
+
+    /**
+     * Drops all that waits ({@code qdisc_reset}, when the device goes down): owners of user pages hear of it. Nobody
+     * sends meanwhile.
+     */
+    public void reset() {
+        for (SkBuff skb = queue.poll(); skb != null; skb = queue.poll()) {
+            drops++;
+            skb.kfree();
+        }
+        if (hasRequeued) {
+            drops++;
+            core.freeList(takeRequeued());
+        }
+    }
+
     private SkBuff takeRequeued() {
         SkBuff skb = requeued;
-        if (skb != null) {
-            requeued = null;
-            hasRequeued = false;
-        }
+        requeued = null;
+        hasRequeued = false;
         return skb;
     }
 
@@ -116,6 +186,12 @@ public final class Qdisc {
         return queue.size() + (hasRequeued ? 1 : 0);
     }
 
+    /** A packet that the driver refused waits to be tried again. */
+    public boolean isRequeued() {
+        return hasRequeued;
+    }
+
+    /** Packets that found the queue full, or were in it when it was reset. */
     public long drops() {
         return drops;
     }

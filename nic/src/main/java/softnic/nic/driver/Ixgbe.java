@@ -311,6 +311,11 @@ public final class Ixgbe extends NetDevice {
         return NETDEV_TX_OK;
     }
 
+    /** Descriptors filled so far. For checks, when nobody sends. */
+    public long descriptorsFilled() {
+        return ring.nextToUse;
+    }
+
     public Counters<Count> counters() {
         return counters;
     }
