@@ -1,5 +1,6 @@
 package softnic;
 
+import static softnic.Kernel.Span.of;
 import static softnic.Kernel.Span.until;
 
 import softnic.Kernel.Span;
@@ -20,7 +21,34 @@ public enum Quirk {
             "the zero-copy callback does not queue TX work: what completes after the guest's last packet stays unreported"),
     UBUF_BY_HEAD(until(Kernel.V3_1), "ubuf_info is indexed by the guest's head: a head posted twice loses a completion"),
     BAD_PACKET_BLOCKS(until(Kernel.V4_20),
-            "every failure of sendmsg is retried, also one that cannot pass: a bad packet blocks the ring (until 5.10)");
+            "every failure of sendmsg is retried, also one that cannot pass: a bad packet blocks the ring (until 5.10)"),
+    RELEASES_UNFINISHED(until(Kernel.V8),
+            "shutdown reports buffers that the device still reads, and waits for nothing (the cover letter)"),
+    TABLE_CHANGE_RACES_DMA(until(Kernel.V3_1),
+            "a new memory table does not wait for zero-copy packets in the network (fixed in 3.8, 1280c27f8e29)"),
+    PENDING_RING_LAPS(until(Kernel.V3_8),
+            "1024 buffers in flight make upend_idx meet done_idx: the pending ring looks empty, its heads are lost (3.12)"),
+    POLL_BEFORE_MARK(of(Kernel.V3_8, Kernel.V3_8),
+            "the callback queues TX work before it marks the buffer: the worker may look too early (3.12, 19c73b3e08d1)"),
+    FLUSH_USES_FREED_UBUFS(of(Kernel.V3_8, Kernel.V3_8),
+            "vhost_net_flush goes on with the ubufs that put_and_wait freed (CVE-2013-4127)"),
+    NO_WAKE_AFTER_ERROR(of(Kernel.V3_8, Kernel.V3_14),
+            "a failed sendmsg leaves kicks off, and only a full socket wakes the worker (3.8: or EAGAIN, ENOBUFS)"),
+    PENDING_LIMIT_FORMULA(of(Kernel.V3_14, Kernel.V3_14),
+            "the pending limit holds at (128 - num) mod 1024 only: never for 256 and 512, at once for 128 (4.15)"),
+    UBUF_PUT_TWICE(until(Kernel.V4_20),
+            "a send that fails after its callback puts its reference again: the count is 0 too early (until 5.10)"),
+    FAILED_SLOT_REVERTED(of(Kernel.V6_1, Kernel.V6_1),
+            "a zero-copy packet given up loses its slot: its head never comes back (6.5, 1f5d2e3bab16)"),
+    UBUF_FREED_IN_USE(until(Kernel.V6_1),
+            "the last put touches the ubufs after its waiter may have freed them (2025, dd54bcf86c91)"),
+    RX_ERRNO_AS_HEAD(until(Kernel.V3_8), "get_rx_bufs takes a negative error for a head (CVE-2014-0055)"),
+    RX_OVERRUN_TAKEN(until(Kernel.V3_8),
+            "a packet longer than its buffers is taken to fit in them (CVE-2014-0077)"),
+    RX_HEADS_OVERFLOW(of(Kernel.V4_20, Kernel.V4_20),
+            "get_rx_bufs may take 1024 heads though some wait in the same array (CVE-2018-16880)"),
+    CONTINUE_SKIPS_WEIGHT(until(Kernel.V4_20),
+            "a turn that moves nothing does not count against the weight: two guests hold the worker (CVE-2019-3900)");
 
     private final Span span;
     private final String what;

@@ -106,8 +106,13 @@ public final class VhostVirtqueue {
         return 0;
     }
 
-    /** {@code vhost_init_used}: takes up the ring where its used index stands. */
-    private void initUsed() {
+    /** The ring has a place in guest memory ({@code vhost_vq_access_ok}). */
+    boolean accessOk() {
+        return vring != null;
+    }
+
+    /** {@code vhost_init_used}: takes up the ring where its used index stands. Between two works only. */
+    void initUsed() {
         vring.usedFlags(usedFlags);
         signalledUsedValid = false;
         lastUsedIdx = vring.usedIdxAcquire();
