@@ -41,8 +41,13 @@ public enum Behaviour {
     TAP_RESERVE(since(Kernel.V4_20), "headroom of TAP_RESERVE bytes in front of the Ethernet header"),
 
     // vhost
-    AVAIL_IDX_CACHED(since(Kernel.V6_1),
-            "vhost_get_vq_desc reads the guest's index again only when it has taken all that it knows of"),
+    AVAIL_IDX_CACHED(since(Kernel.V4_20),
+            "vhost_get_vq_desc reads the guest's index again only when it has taken all that it knows of (4.11, e3b56cdd4351)"),
+    AVAIL_IDX_KEPT_BY_ENABLE(since(Kernel.V6_1),
+            "vhost_enable_notify keeps the index that it reads (5.18, d3bb267bbdcb)"),
+    AVAIL_JUMP_EINVAL(since(Kernel.V6_18), "an available index that jumps is -EINVAL, also to enable_notify (6.10)"),
+    USED_ALIGN_4(since(Kernel.V4_20), "used ring and log address need 4-byte, not 8-byte alignment (4.0)"),
+    LOG_MAY_BE_SHORT(since(Kernel.V6_18), "vhost_log_write does not BUG() when more was written than the chain can hold"),
     FAILED_MARKER(since(Kernel.V3_8), "heads[].len tells in progress, done and failed apart"),
     SELECTS_ZEROCOPY(since(Kernel.V3_8), "vhost_net_tx_select_zcopy stops zero-copy after failures"),
     WAITS_FOR_SNDBUF(until(Kernel.V3_8), "handle_tx polls the socket by the sk_wmem_alloc thresholds (until 3.9)"),

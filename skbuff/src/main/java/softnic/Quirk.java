@@ -1,6 +1,7 @@
 package softnic;
 
 import static softnic.Kernel.Span.of;
+import static softnic.Kernel.Span.since;
 import static softnic.Kernel.Span.until;
 
 import softnic.Kernel.Span;
@@ -17,6 +18,14 @@ public enum Quirk {
     PINNED_BY_BYTES(until(Kernel.V3_1), "a pinned packet is charged its bytes, not its pages"),
 
     // vhost
+    TRANSLATES_WHOLE_LENGTH(until(Kernel.V3_1),
+            "CVE-2013-0311: behind a region's end a descriptor has its whole length again (translate_desc, fixed by 3.8)"),
+    LOGS_EMPTY_DESCS(until(Kernel.V4_20),
+            "CVE-2019-14835: writable descriptors of no bytes fill the log of a chain and overrun it (until 5.3)"),
+    AVAIL_JUMP_BELIEVED(Span.of(Kernel.V4_20, Kernel.V6_18),
+            "the available index is cached before it is checked: a jump is refused once, then believed"),
+    ENABLE_SEES_OLD(since(Kernel.V6_1),
+            "vhost_enable_notify reports work that was there before: mergeable RX turns in a circle (d3bb267bbdcb)"),
     CALLBACK_WAKES_NOBODY(until(Kernel.V3_1),
             "the zero-copy callback does not queue TX work: what completes after the guest's last packet stays unreported"),
     UBUF_BY_HEAD(until(Kernel.V3_1), "ubuf_info is indexed by the guest's head: a head posted twice loses a completion"),

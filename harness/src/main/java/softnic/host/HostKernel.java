@@ -101,8 +101,8 @@ public final class HostKernel implements AutoCloseable {
                 new MacvtapSock.Options(options.vnetHdrLen(), options.sndbuf()));
         WaitQueue workerWait = new WaitQueue();
         vhost = new VhostNet(edition, cpu, trace, memory, guest, workerWait, txKick, txCall, rxKick, rxCall,
-                violations, new VhostNet.Options(options.zerocopy(), options.eventIdx(), false,
-                        options.pendingStart(), options.monitored()));
+                violations, new VhostNet.Options(options.zerocopy(), options.eventIdx(), options.pendingStart(),
+                        options.monitored()));
         workerProcessor = runner.addProcessor("vhost", "vhost", Cost.VHOST_WAKE, Cost.VHOST_WAKE_LATENCY);
         runner.add(workerProcessor, vhost.worker(), workerWait);
     }

@@ -3,6 +3,7 @@ package softnic.mm;
 /** Error numbers (include/uapi/asm-generic/errno-base.h, errno.h); the path returns them negated. */
 public final class Errno {
 
+    public static final int EPERM = 1;
     public static final int ENXIO = 6;
     public static final int E2BIG = 7;
     public static final int EBADF = 9;
@@ -24,6 +25,7 @@ public final class Errno {
     public static String name(int errno) {
         return switch (Math.abs(errno)) {
             case 0 -> "0";
+            case EPERM -> "EPERM";
             case ENXIO -> "ENXIO";
             case E2BIG -> "E2BIG";
             case EBADF -> "EBADF";

@@ -2,7 +2,7 @@
  * Memory: one kind of address for all of it, and a count on every page.
  *
  * <pre>
- *   guest address --GuestMemory.translate--&gt; IoVec of host addresses, or an errno
+ *   guest address --VhostMemory.translate--&gt; IoVec of host addresses, or an errno
  *                   [whole range checked]            |
  *                                                    v
  *   PhysMem   | guest RAM | guest RAM | kernel pages (PageAllocator) | skb heads | scratch |
@@ -12,7 +12,7 @@
  * </pre>
  *
  * <p>For any agent. A host address that a guest chose comes out of
- * {@link softnic.mm.GuestMemory#translate}, from nowhere else.
+ * {@link softnic.mm.VhostMemory#translate}, from nowhere else.
  * {@link softnic.mm.IndexStack} is the free list of every pool.
  */
 package softnic.mm;

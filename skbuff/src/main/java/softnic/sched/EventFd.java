@@ -34,6 +34,11 @@ public final class EventFd {
         onSignal.run();
     }
 
+    /** True if there is a count to take ({@code eventfd_poll}, POLLIN). */
+    public boolean isSignalled() {
+        return count != 0;
+    }
+
     /** Takes the count and leaves 0 ({@code eventfd_read}). */
     public long read() {
         return count == 0 ? 0 : (long) COUNT.getAndSet(this, 0L);

@@ -36,18 +36,20 @@ public final class Vring {
     /** An index is 16 bits and wraps. */
     public static final int IDX_MASK = 0xFFFF;
 
-    private static final int IDX = 2;
+    /** Offset of the index in either ring; the flags are at 0. */
+    public static final int IDX = 2;
+    /** Bytes of one used element. */
+    public static final int USED_ELEM_SIZE = 8;
     private static final int RING = 4;
-    private static final int USED_ELEM_SIZE = 8;
 
     private static final VarHandle U16 =
             ValueLayout.JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle();
     private static final ValueLayout.OfShort LE16 =
-            ValueLayout.JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN);
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfInt LE32 =
-            ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
+            ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfLong LE64 =
-            ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
+            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final int num;
     private final MemorySegment descSegment;
@@ -57,7 +59,10 @@ public final class Vring {
     private final MemorySegment usedSegment;
     private final long used;
 
-    /** A ring whose parts lie at three host addresses, checked by the caller; {@code num} a power of two. */
+    /**
+     * A ring whose parts lie at three host addresses, checked by the caller; {@code num} a power of two. The available
+     * ring is 2-aligned, the used ring 4-aligned, the table anyhow: vhost asks no more.
+     */
     public Vring(PhysMem memory, int num, long descHpa, long availHpa, long usedHpa) {
         assert Integer.bitCount(num) == 1 : "num " + num;
         this.num = num;
@@ -72,6 +77,11 @@ public final class Vring {
     /** Bytes of the available ring, used_event included. */
     public static int availSize(int num) {
         return RING + 2 * num + 2;
+    }
+
+    /** Offset of used element {@code i} in the used ring; of avail_event, with {@code i} = num. */
+    public static int usedElemOffset(int i) {
+        return RING + USED_ELEM_SIZE * i;
     }
 
     /** Bytes of the used ring, avail_event included. */

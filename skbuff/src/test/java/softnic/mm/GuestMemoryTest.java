@@ -46,7 +46,7 @@ class GuestMemoryTest {
 
     private int translate(long gpa, long len) {
         iov.clear();
-        return guest.translate(gpa, len, iov, IoVec.UIO_MAXIOV);
+        return guest.table().translate(gpa, len, iov, IoVec.UIO_MAXIOV, false);
     }
 
     @Test
@@ -102,10 +102,10 @@ class GuestMemoryTest {
     void tooManyPiecesAreAnErrorBeforeTheyAreWritten() {
         iov.clear();
         iov.add(1, 1);
-        assertThat(guest.translate(63 * K, 2 * K, iov, 2)).isEqualTo(-Errno.ENOBUFS);
+        assertThat(guest.table().translate(63 * K, 2 * K, iov, 2, false)).isEqualTo(-Errno.ENOBUFS);
         assertThat(iov.count()).isEqualTo(2);
-        assertThat(guest.translate(0, 1, iov, 2)).isEqualTo(-Errno.ENOBUFS);
-        assertThat(guest.translate(0, 0, iov, 2)).isZero();
+        assertThat(guest.table().translate(0, 1, iov, 2, false)).isEqualTo(-Errno.ENOBUFS);
+        assertThat(guest.table().translate(0, 0, iov, 2, false)).isZero();
     }
 
     /** Invariant 30: the lengths add up, and every piece lies inside one region. */
@@ -169,7 +169,7 @@ class GuestMemoryTest {
 
     @Test
     void thereAreAtMostSixtyFourRegions() {
-        for (int i = guest.regions(); i < GuestMemory.VHOST_MEMORY_MAX_NREGIONS; i++) {
+        for (int i = guest.regions(); i < VhostMemory.VHOST_MEMORY_MAX_NREGIONS; i++) {
             guest.addRegion((1L << 30) + i * 4096L, ram(4096));
         }
         assertThatThrownBy(() -> guest.addRegion(1L << 40, ram(4096))).hasMessageContaining("at most 64");

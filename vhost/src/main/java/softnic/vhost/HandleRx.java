@@ -90,7 +90,7 @@ final class HandleRx implements VhostWork.Step {
             return end();
         }
         int wanted = packetLen + sock.vnetHdrSz();
-        int heads = bufs.get(wanted, queue.mergeable ? IoVec.UIO_MAXIOV : 1);
+        int heads = bufs.get(wanted, isMergeable() ? IoVec.UIO_MAXIOV : 1);
         if (heads < 0) {
             return end();
         }
@@ -116,7 +116,7 @@ final class HandleRx implements VhostWork.Step {
             }
             return !exceedsWeight(false) || end();
         }
-        if (queue.mergeable && bufs.writeNumBuffers(heads) < 0) {
+        if (isMergeable() && bufs.writeNumBuffers(heads) < 0) {
             queue.counters.bump(Count.DISCARDED);
             vq.discardVqDesc(heads);
             return end();
@@ -129,7 +129,14 @@ final class HandleRx implements VhostWork.Step {
         if (!edition.has(Behaviour.RX_IN_BATCHES) || bufs.waiting() > TxQueue.VHOST_NET_BATCH) {
             bufs.signalUsed();
         }
+        if (vq.vqLog() != null) {
+            vq.logWrite(wanted);
+        }
         return !exceedsWeight(true) || end();
+    }
+
+    private boolean isMergeable() {
+        return vq.setup().has(VhostDev.VIRTIO_NET_F_MRG_RXBUF);
     }
 
     /** As in {@link HandleTx}: a packet thrown away moves nothing, and counts all the same (CVE-2019-3900). */

@@ -32,12 +32,12 @@ final class RxBufs {
     private final VhostVirtqueue vq;
     private final VhostMonitor monitor;
     private final Counters<HandleRx.Count> counters;
-    private final IoVec iov = new IoVec();
     private final int[] heads = new int[IoVec.UIO_MAXIOV + TxQueue.VHOST_NET_BATCH + 1];
     private final int[] lens = new int[heads.length];
     private final Slab scratch = new Slab(PhysMem.PAGE_SIZE);
     private final long scratchHpa;
     private int done;
+    private int lastPieces;             // of the chain taken last
 
     RxBufs(Edition edition, PhysMem memory, VhostVirtqueue vq, VhostMonitor monitor,
             Counters<HandleRx.Count> counters) {
@@ -57,44 +57,35 @@ final class RxBufs {
      *     does not fit in its quota; a negated errno for a bad ring. In the last three cases none is taken
      */
     int get(int bytes, int quota) {
-        iov.clear();
+        VhostLog log = vq.vqLog();
+        if (log != null) {
+            log.clear();
+        }
         long left = bytes;
         int n = 0;
+        int seg = 0;
         while (left > 0 && n < quota) {
-            int head = overflows(n) ? -Errno.ENOBUFS : vq.getVqDesc();
+            int head = overflows(n) ? -Errno.ENOBUFS : vq.getVqDesc(seg, log);
             if (head == vq.num()) {
                 return giveBack(n, 0);
             }
-            if (head < 0 && !takesForHead(n)) {
+            if (head < 0 && !takesForHead(n, seg)) {
                 return giveBack(n, head);
             }
             if (head >= 0 && (vq.out() != 0 || vq.in() == 0)) {
                 vq.lose(VqRule.RX_HAS_OUT);
                 return giveBack(n, -Errno.EINVAL);
             }
-            if (iov.count() + vq.in() > IoVec.UIO_MAXIOV) {
-                vq.broken(VqRule.TOO_MANY_PIECES, 0);
-                return giveBack(head < 0 ? n : n + 1, -Errno.ENOBUFS);
-            }
             heads[done + n] = head;
-            left -= take(n);
-            n++;
+            lens[done + n] = (int) Math.min(vq.iov().length(seg, vq.iov().count()), Integer.MAX_VALUE);
+            left -= lens[done + n++];
+            lastPieces = vq.iov().count() - seg;
+            seg += lastPieces;
         }
         if (left < 0) {
             lens[done + n - 1] += (int) left;
         }
         return left > 0 ? overrun(n, left) : n;
-    }
-
-    /** The pieces of the chain taken last join the packet's. @return their bytes */
-    private long take(int n) {
-        IoVec chain = vq.iov();
-        for (int i = 0; i < vq.in(); i++) {
-            iov.add(chain.base(i), chain.len(i));
-        }
-        long len = chain.length(0, vq.in());
-        lens[done + n] = (int) Math.min(len, Integer.MAX_VALUE);
-        return lens[done + n];
     }
 
     private int giveBack(int n, int answer) {
@@ -115,10 +106,14 @@ final class RxBufs {
         return n;
     }
 
-    /** An error that an unsigned variable holds is no error; what the last good chain left behind goes with it. */
-    private boolean takesForHead(int n) {
-        if (!edition.has(Quirk.RX_ERRNO_AS_HEAD) || vq.out() != 0 || vq.in() == 0) {
+    /** An error that an unsigned variable holds is no error; the pieces are those that the chain before it left there. */
+    private boolean takesForHead(int n, int seg) {
+        if (!edition.has(Quirk.RX_ERRNO_AS_HEAD) || n == 0 || seg + lastPieces > IoVec.UIO_MAXIOV) {
             return false;
+        }
+        IoVec iov = vq.iov();
+        for (int i = seg - lastPieces; i < seg; i++) {
+            iov.add(iov.base(i), iov.len(i));
         }
         counters.bump(HandleRx.Count.ERRNO_AS_HEAD);
         return true;
@@ -139,7 +134,7 @@ final class RxBufs {
     /** How many buffers the packet has, into its header. @return 0 or -EFAULT */
     int writeNumBuffers(int n) {
         memory.le16(scratchHpa, n);
-        return iov.copyFrom(memory, NUM_BUFFERS, scratchHpa, 2);
+        return vq.iov().copyFrom(memory, NUM_BUFFERS, scratchHpa, 2);
     }
 
     /** The packet is in its buffers: they wait for {@link #signalUsed}. */
@@ -163,8 +158,9 @@ final class RxBufs {
         }
     }
 
+    /** The pieces of the buffers last taken. */
     IoVec iov() {
-        return iov;
+        return vq.iov();
     }
 
     void close() {

@@ -13,12 +13,10 @@ final class RxQueue {
 
     final Counters<HandleRx.Count> counters;
     final RxBufs bufs;
-    final boolean mergeable;            // VIRTIO_NET_F_MRG_RXBUF
     Sock sock;                          // private_data: the backend, or null
 
-    RxQueue(Counters<HandleRx.Count> counters, RxBufs bufs, boolean mergeable) {
+    RxQueue(Counters<HandleRx.Count> counters, RxBufs bufs) {
         this.counters = counters;
         this.bufs = bufs;
-        this.mergeable = mergeable;
     }
 }

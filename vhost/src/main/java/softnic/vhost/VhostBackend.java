@@ -37,7 +37,6 @@ final class VhostBackend {
     private final Runnable pollRxNet;
     private final UbufWait wait;
     private final Runnable reportOld = this::reportOld;
-    private final Runnable cleanUp = this::cleanUp;
 
     VhostBackend(Edition edition, VhostWorker worker, VhostWork ioctl, VhostVirtqueue tx, VhostVirtqueue rx,
             TxQueue txQueue, RxQueue rxQueue, VhostZerocopy zcopies, TxPoll txPoll, VhostMonitor txMonitor, VhostMonitor rxMonitor,
@@ -74,7 +73,7 @@ final class VhostBackend {
             return -Errno.EBUSY;
         }
         boolean isTx = index == VhostNet.VHOST_NET_VQ_TX;
-        if (!(isTx ? tx : rx).accessOk()) {
+        if (!(isTx ? tx : rx).setup().accessOk()) {
             return -Errno.EFAULT;
         }
         if (isTx && sock != txQueue.sock) {
@@ -93,12 +92,14 @@ final class VhostBackend {
         txQueue.sock = sock;
         txQueue.select.reset();
         if (sock != null) {
-            takeUp(tx, txMonitor);
+            start(tx, txMonitor);
             if (edition.has(Behaviour.POLLS_SOCKET_ALWAYS)) {
                 txPoll.start(sock);                 // vhost_net_enable_vq
             } else if (tx.hasAvail()) {
                 pollTx.run();                       // kicked while there was no backend
             }
+        } else {
+            tx.stop();
         }
         watch(sock);
         if (waits) {
@@ -116,8 +117,9 @@ final class VhostBackend {
         }
     }
 
-    private static void takeUp(VhostVirtqueue vq, VhostMonitor monitor) {
-        vq.initUsed();
+    private static void start(VhostVirtqueue vq, VhostMonitor monitor) {
+        int err = vq.start();
+        assert err == 0 : "was accessible a moment ago";
         if (monitor != null) {
             monitor.restarted(vq.outstanding());
         }
@@ -135,11 +137,13 @@ final class VhostBackend {
         }
         rxQueue.sock = sock;
         if (sock != null) {
-            takeUp(rx, rxMonitor);
+            start(rx, rxMonitor);
             sock.pollIn(pollRxNet);
             if (sock.peekHeadLen() > 0) {
                 pollRxNet.run();
             }
+        } else {
+            rx.stop();
         }
     }
 
@@ -173,24 +177,33 @@ final class VhostBackend {
     /**
      * {@code vhost_net_release}: no packet moves any more, and once none is out, the guest has all its TX buffers back.
      *
+     * @param then what comes after that
      * @return zero-copy packets it waits for; 0 when the device is clean
      */
-    int release() {
+    int release(Runnable then) {
         if (isBusy()) {
             return Math.max(1, wait.inFlight());
         }
         if (txQueue.sock == null && rxQueue.sock == null && zcopies.pending() == 0) {
+            then.run();
             return 0;
         }
         setRx(null);
         txPoll.stop();
         txQueue.sock = null;
+        tx.stop();
+        tx.setup().kick(null);
+        rx.setup().kick(null);
         if (edition.has(Quirk.RELEASES_UNFINISHED)) {
             zcopies.signalUnfinished(tx);
             zcopies.reset();
+            then.run();
             return 0;
         }
-        wait.start(zcopies.ubufs(), cleanUp);
+        wait.start(zcopies.ubufs(), () -> {
+            cleanUp();
+            then.run();
+        });
         return wait.inFlight();
     }
 

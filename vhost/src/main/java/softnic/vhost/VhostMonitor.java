@@ -91,6 +91,23 @@ public final class VhostMonitor {
         }
     }
 
+    /** A chain was taken: its pieces have as many bytes as its descriptors say (invariant 30). */
+    void translated(long descBytes, long iovBytes) {
+        if (descBytes != iovBytes) {
+            violations.report(30, "vhost: descriptors of " + descBytes + " bytes became pieces of " + iovBytes);
+        }
+    }
+
+    /** The available index is further ahead than the ring is long, and is believed (invariant 31). */
+    void jumpBelieved(int ahead, int num) {
+        violations.report(31, "vhost: takes a head though the available index is " + ahead + " ahead in a ring of " + num);
+    }
+
+    /** A chain has more descriptors to log than there are entries (invariant 32). */
+    void logOverrun() {
+        violations.report(32, "vhost: log_num would pass " + IoVec.UIO_MAXIOV);
+    }
+
     /** A packet's pages are about to be lent out: a short one is copied (invariant 17). */
     void zerocopyChosen(int len) {
         if (len < HandleTx.VHOST_GOODCOPY_LEN) {

@@ -35,15 +35,14 @@ public final class VhostNet {
      *
      * @param zerocopyTx the module parameter {@code experimental_zcopytx}
      * @param eventIdx VIRTIO_RING_F_EVENT_IDX was negotiated
-     * @param mergeable VIRTIO_NET_F_MRG_RXBUF was negotiated
      * @param startIdx where upend_idx and done_idx start, for tests of the wrap; 0 in the kernel
      * @param monitored invariants are watched on line
      */
-    public record Options(boolean zerocopyTx, boolean eventIdx, boolean mergeable, int startIdx, boolean monitored) {
+    public record Options(boolean zerocopyTx, boolean eventIdx, int startIdx, boolean monitored) {
 
-        /** What a kernel does when nobody sets a module parameter, with a guest that negotiates neither feature. */
+        /** What a kernel does when nobody sets a module parameter, with a guest that negotiates nothing. */
         public static Options defaults(Edition edition) {
-            return new Options(edition.zcopytxByDefault(), false, false, 0, false);
+            return new Options(edition.zcopytxByDefault(), false, 0, false);
         }
     }
 
@@ -52,7 +51,10 @@ public final class VhostNet {
     /** Index of the TX ring ({@code VHOST_NET_VQ_TX}). */
     public static final int VHOST_NET_VQ_TX = 1;
 
+    private static final Runnable NOTHING = () -> { };
+
     private final VhostWorker worker;
+    private final VhostDev dev;
     private final VhostVirtqueue tx;
     private final VhostVirtqueue rx;
     private final VhostZerocopy zcopies;
@@ -74,11 +76,13 @@ public final class VhostNet {
         worker = new VhostWorker(cpu, trace, workerWait);
         txMonitor = options.monitored() ? new VhostMonitor(violations) : null;
         rxMonitor = options.monitored() ? new VhostMonitor(violations) : null;
-        tx = new VhostVirtqueue("tx", edition, cpu, trace, memory, guest, options.eventIdx(), txCall, txMonitor);
-        rx = new VhostVirtqueue("rx", edition, cpu, trace, memory, guest, options.eventIdx(), rxCall, rxMonitor);
+        OwnerMm mm = new OwnerMm(memory, guest);
+        tx = new VhostVirtqueue("tx", edition, cpu, trace, memory, guest, mm, options.eventIdx(), txCall, txMonitor);
+        rx = new VhostVirtqueue("rx", edition, cpu, trace, memory, guest, mm, options.eventIdx(), rxCall, rxMonitor);
+        dev = new VhostDev(edition, rx, tx);
         txQueue.zerocopyTx = options.zerocopyTx();
         Counters<HandleRx.Count> rxCounters = Counters.of("vhost.handle_rx", HandleRx.Count.class);
-        rxQueue = new RxQueue(rxCounters, new RxBufs(edition, memory, rx, rxMonitor, rxCounters), options.mergeable());
+        rxQueue = new RxQueue(rxCounters, new RxBufs(edition, memory, rx, rxMonitor, rxCounters));
 
         VhostWork[] works = new VhostWork[4];       // a work and what queues it need each other
         Runnable pollTx = () -> worker.queue(works[0]);
@@ -93,8 +97,10 @@ public final class VhostNet {
         works[3] = new VhostWork("rx net", new HandleRx(edition, cpu, trace, rx, pollRx, rxQueue));
         backend = new VhostBackend(edition, worker, ioctlWork, tx, rx, txQueue, rxQueue, zcopies, txPoll, txMonitor,
                 rxMonitor, pollTx, () -> worker.queue(works[3]));
-        txKick.onSignal(pollTx);
-        rxKick.onSignal(pollRx);
+        tx.setup().onKick(pollTx);
+        rx.setup().onKick(pollRx);
+        tx.setup().kick(txKick);
+        rx.setup().kick(rxKick);
     }
 
     /**
@@ -134,7 +140,16 @@ public final class VhostNet {
      * @return zero-copy sends still in flight: 0, or it goes on by itself when the last one is back
      */
     public int releaseBackend() {
-        return backend.release();
+        return backend.release(NOTHING);
+    }
+
+    /**
+     * {@code VHOST_RESET_OWNER}: as {@link #releaseBackend}, and then rings, memory and owner are forgotten.
+     *
+     * @return as there
+     */
+    public int resetOwner() {
+        return backend.release(dev::resetOwner);
     }
 
     /** An ioctl waits for packets to come home; the last one lets it go on. */
@@ -164,6 +179,11 @@ public final class VhostNet {
     /** The agent to put on the worker's processor. */
     public VhostWorker worker() {
         return worker;
+    }
+
+    /** The device's other ioctls: owner, features, memory, log, rings. Those that change memory want a {@link #flush}. */
+    public VhostDev dev() {
+        return dev;
     }
 
     public VhostVirtqueue tx() {

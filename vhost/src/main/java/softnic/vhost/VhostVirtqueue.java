@@ -3,11 +3,11 @@ package softnic.vhost;
 import java.lang.invoke.VarHandle;
 import softnic.Behaviour;
 import softnic.Edition;
+import softnic.Quirk;
 import softnic.mm.Errno;
 import softnic.mm.GuestMemory;
 import softnic.mm.IoVec;
 import softnic.mm.PhysMem;
-import softnic.mm.Slab;
 import softnic.sched.Cost;
 import softnic.sched.Cpu;
 import softnic.sched.EventFd;
@@ -25,8 +25,6 @@ import softnic.virtio.Vring;
  */
 public final class VhostVirtqueue {
 
-    private static final int MAX_INDIRECT = 65536;
-
     /** What a virtqueue counts, beside the broken rules of {@link VqRule}. */
     public enum Count { HEADS, USED, SIGNALS, SIGNALS_SUPPRESSED, NOTIFY_ENABLED, NOTIFY_RECHECK_HIT }
 
@@ -34,19 +32,18 @@ public final class VhostVirtqueue {
     private final Edition edition;
     private final Cpu cpu;
     private final Trace trace;
-    private final PhysMem memory;
-    private final GuestMemory guest;
-    private final boolean eventIdx;
     private final VhostMonitor monitor;
+    private final boolean ubufByHead;       // only TX has ubuf_info (vhost_zcopy_mask)
     private final Counters<Count> counters;
     private final Counters<VqRule> errors;
-    private final IoVec iov = new IoVec();
-    private final IoVec indirect = new IoVec();
-    private final Slab scratch = new Slab(PhysMem.PAGE_SIZE);
-    private final long scratchHpa;
+    private final ChainWalk chain;
+    private final DirtyLog dirtyLog;
+    private final VringSetup setup;
+    private final VhostLog log = new VhostLog();
     private final Runnable publishUsed = this::publishUsed;
     private final Runnable writeUsedFlags = this::writeUsedFlags;
-    private final Runnable callGuest;
+    private final Runnable callGuest = this::callGuest;
+    private final Runnable reportError = this::reportError;
 
     private Vring vring;
     private int num;
@@ -59,206 +56,214 @@ public final class VhostVirtqueue {
     private int signalledUsed;
     private boolean signalledUsedValid;
     private boolean publishPending;
-    private boolean postedUnannounced;      // monitor: there was work before kicks were asked for
-    private int out;
-    private int in;
-    private int indirectLeft;               // descriptors of indirect tables that this chain may still have
+    private boolean errorPending;
+    private boolean postedUnannounced;      // monitor: there was news before kicks were asked for
 
     VhostVirtqueue(String name, Edition edition, Cpu cpu, Trace trace, PhysMem memory, GuestMemory guest,
+            boolean eventIdx, EventFd call, VhostMonitor monitor) {
+        this(name, edition, cpu, trace, memory, guest, new OwnerMm(memory, guest), eventIdx, call, monitor);
+    }
+
+    VhostVirtqueue(String name, Edition edition, Cpu cpu, Trace trace, PhysMem memory, GuestMemory guest, OwnerMm mm,
             boolean eventIdx, EventFd call, VhostMonitor monitor) {
         this.name = name;
         this.edition = edition;
         this.cpu = cpu;
         this.trace = trace;
-        this.memory = memory;
-        this.guest = guest;
-        this.eventIdx = eventIdx;
         this.monitor = monitor;
+        this.ubufByHead = edition.has(Quirk.UBUF_BY_HEAD) && name.equals("tx");
         this.counters = Counters.of("vhost." + name, Count.class);
         this.errors = Counters.of("vhost." + name + ".error", VqRule.class);
-        this.callGuest = call::signal;
-        this.scratchHpa = memory.addRegion(scratch.segment());
+        this.chain = new ChainWalk(edition, memory, this, monitor);
+        this.dirtyLog = new DirtyLog(cpu, memory, mm);
+        this.setup = new VringSetup(edition, memory, guest, mm, dirtyLog);
+        setup.features(eventIdx ? 1L << VhostDev.VIRTIO_RING_F_EVENT_IDX : 0);
+        setup.call(call);
+    }
+
+    // ---- set-up: the caller is no agent, or the worker is idle
+
+    /** What the owner says of the ring. */
+    VringSetup setup() {
+        return setup;
     }
 
     /**
-     * Gives the ring its size and place ({@code VHOST_SET_VRING_NUM}, {@code _ADDR}). Deviation: at most 1024, as
-     * many as there are zero-copy slots; 3.1 took 32768 and then wrote behind its arrays.
+     * Gives the ring its size and place by guest addresses, and takes it up: {@code VHOST_SET_VRING_NUM}, {@code _ADDR}
+     * and what {@code VHOST_NET_SET_BACKEND} does with a ring, in one.
      *
-     * @return 0; -EINVAL for a size that is no power of two in 1..1024 or a misaligned address; -EFAULT for
+     * @return 0; -EINVAL for a size that is no power of two in 1..32768 or a misaligned address; -EFAULT for
      *     parts outside guest memory
      */
     public int setVring(int num, long descGpa, long availGpa, long usedGpa) {
-        if (num < 1 || num > IoVec.UIO_MAXIOV || Integer.bitCount(num) != 1) {
+        int err = setup.place(num, descGpa, availGpa, usedGpa);
+        return err != 0 ? err : takeUp();
+    }
+
+    /** {@code VHOST_SET_VRING_BASE}: the next available entry to take. @return 0; -EBUSY with a backend; -EINVAL */
+    int setBase(int base) {
+        if (setup.isActive()) {
+            return -Errno.EBUSY;
+        }
+        if ((base & ~Vring.IDX_MASK) != 0) {
             return -Errno.EINVAL;
         }
-        if ((descGpa & 15) != 0 || (availGpa & 1) != 0 || (usedGpa & 3) != 0) {
-            return -Errno.EINVAL;
-        }
-        long desc = onePiece(descGpa, num * Vring.DESC_SIZE);
-        long avail = onePiece(availGpa, Vring.availSize(num));
-        long used = onePiece(usedGpa, Vring.usedSize(num));
-        if (desc == 0 || avail == 0 || used == 0) {
-            return -Errno.EFAULT;
-        }
-        this.num = num;
-        this.vring = new Vring(memory, num, desc, avail, used);
-        initUsed();
+        lastAvailIdx = base;
+        availIdx = base;                    // forget the cached one
         return 0;
     }
 
-    /** The ring has a place in guest memory ({@code vhost_vq_access_ok}). */
-    boolean accessOk() {
-        return vring != null;
+    /** {@code VHOST_GET_VRING_BASE}. */
+    int base() {
+        return lastAvailIdx;
     }
 
-    /** {@code vhost_init_used}: takes up the ring where its used index stands. Between two works only. */
-    void initUsed() {
-        vring.usedFlags(usedFlags);
+    /** {@code VHOST_SET_VRING_ADDR}, see {@link VringSetup#addr}. With a backend the ring moves at once. */
+    int setAddr(int flags, long desc, long used, long avail, long logGuestAddr) {
+        int err = setup.addr(flags, desc, used, avail, logGuestAddr);
+        if (err == 0 && setup.isActive()) {
+            vring = setup.ring();
+        }
+        return err;
+    }
+
+    /**
+     * A backend comes: {@code vhost_vq_access_ok} and {@code vhost_init_used}. It takes up the ring where its used index
+     * stands.
+     *
+     * @return 0, or -EFAULT for a ring, memory table or bitmap that is not all there
+     */
+    int start() {
+        int err = takeUp();
+        setup.active(err == 0);
+        return err;
+    }
+
+    /** The backend has gone ({@code private_data} is NULL). */
+    void stop() {
+        setup.active(false);
+    }
+
+    /** {@code vhost_vq_reset}: as before the first ioctl. */
+    void reset() {
+        setup.reset();
+        vring = null;
+        num = 0;
+        lastAvailIdx = 0;
+        availIdx = 0;
+        lastUsedIdx = 0;
+        readyUsedIdx = 0;
+        publishedUsedIdx = 0;
+        usedFlags = 0;
+        signalledUsed = 0;
+        signalledUsedValid = false;
+    }
+
+    private int takeUp() {
+        if (!setup.accessOk()) {
+            return -Errno.EFAULT;
+        }
+        vring = setup.ring();
+        num = vring.num();
+        writeUsedFlags();
         signalledUsedValid = false;
         lastUsedIdx = vring.usedIdxAcquire();
         readyUsedIdx = lastUsedIdx;
         publishedUsedIdx = lastUsedIdx;
-    }
-
-    private long onePiece(long gpa, int len) {
-        iov.clear();
-        return guest.translate(gpa, len, iov, 1) == 1 && iov.len(0) == len ? iov.base(0) : 0;
+        return 0;
     }
 
     // ---- taking chains
 
-    /**
-     * Takes the next chain: its pieces are then in {@link #iov}, readable ones first ({@code vhost_get_vq_desc}).
-     *
-     * @return the head; {@link #num} if there is none; a negated errno for a ring that breaks a rule, with the
-     *     rule counted and the ring where it was
-     */
+    /** Takes the next chain and logs nothing, see {@link #getVqDesc(int, VhostLog)}. */
     int getVqDesc() {
+        return getVqDesc(0, null);
+    }
+
+    /**
+     * Takes the next chain: its pieces are then in {@link #iov}, from piece {@code seg} on, readable ones first
+     * ({@code vhost_get_vq_desc}).
+     *
+     * @param log gets what is writable, behind what it has ({@link #vqLog}); null: nothing is logged
+     * @return the head; {@link #num} if there is none; a negated errno for a ring that breaks a rule, with the
+     *     rule counted and ring, pieces and log where they were
+     */
+    int getVqDesc(int seg, VhostLog log) {
         trace.enter(Tracepoint.GET_VQ_DESC);
         int head = nextHead();
         if (head >= 0 && head < num) {
-            int err = walk(head);
+            int err = chain.walk(vring, setup.memory(), head, seg, log);
             head = err < 0 ? err : head;
             if (err == 0) {
-                lastAvailIdx = lastAvailIdx + 1 & Vring.IDX_MASK;
-                assert (usedFlags & Vring.VRING_USED_F_NO_NOTIFY) != 0 : name + ": notifications are on";
-                counters.bump(Count.HEADS);
-                if (monitor != null) {
-                    monitor.headTaken(head);
-                }
+                take(head);
             }
         }
         trace.exit(Tracepoint.GET_VQ_DESC);
         return head;
     }
 
+    private void take(int head) {
+        lastAvailIdx = lastAvailIdx + 1 & Vring.IDX_MASK;
+        assert (usedFlags & Vring.VRING_USED_F_NO_NOTIFY) != 0 : name + ": notifications are on";
+        counters.bump(Count.HEADS);
+        if (monitor != null) {
+            monitor.headTaken(head);
+        }
+    }
+
     private int nextHead() {
         if (!edition.has(Behaviour.AVAIL_IDX_CACHED) || availIdx == lastAvailIdx) {
-            int idx = vring.availIdxAcquire();
-            if ((idx - lastAvailIdx & Vring.IDX_MASK) > num) {
-                return broken(VqRule.AVAIL_IDX_JUMP, -Errno.EFAULT);
+            int err = readAvailIdx();
+            if (err < 0) {
+                return err;
             }
-            availIdx = idx;
         }
         if (availIdx == lastAvailIdx) {
             return num;
         }
+        if (monitor != null && ahead(availIdx) > num) {
+            monitor.jumpBelieved(ahead(availIdx), num);
+        }
         int head = vring.availRing(lastAvailIdx);
-        return head >= num ? broken(VqRule.HEAD_OUT_OF_RANGE, -Errno.EINVAL) : head;
+        if (head >= num) {
+            return broken(VqRule.HEAD_OUT_OF_RANGE, -Errno.EINVAL);
+        }
+        return head >= IoVec.UIO_MAXIOV && ubufByHead ? broken(VqRule.HEAD_BEYOND_UBUF_INFO, -Errno.EFAULT)
+                : head;
     }
 
-    private int walk(int head) {
-        iov.clear();
-        out = 0;
-        in = 0;
-        indirectLeft = MAX_INDIRECT;
-        int i = head;
-        int found = 0;
-        while (true) {
-            if (i >= num) {
-                return broken(VqRule.NEXT_OUT_OF_RANGE, -Errno.EINVAL);
-            }
-            if (++found > num) {
-                return broken(VqRule.CHAIN_LOOP, -Errno.EINVAL);
-            }
-            long addr = vring.descAddr(i);
-            long len = Integer.toUnsignedLong(vring.descLen(i));
-            int flags = vring.descFlags(i);
-            int next = vring.descNext(i);
-            int err = (flags & Vring.VRING_DESC_F_INDIRECT) != 0
-                    ? walkIndirect(addr, len) : addPieces(addr, len, flags);
-            if (err < 0) {
-                return err;
-            }
-            if ((flags & Vring.VRING_DESC_F_NEXT) == 0) {
-                return 0;
-            }
-            i = next;
+    /** {@code vhost_get_avail_idx}. @return 0 with the index cached, or what a jump is answered with */
+    private int readAvailIdx() {
+        int idx = vring.availIdxAcquire();
+        boolean jump = ahead(idx) > num;
+        if (!jump || edition.has(Quirk.AVAIL_JUMP_BELIEVED)) {
+            availIdx = idx;
         }
+        return jump ? broken(VqRule.AVAIL_IDX_JUMP,
+                edition.has(Behaviour.AVAIL_JUMP_EINVAL) ? -Errno.EINVAL : -Errno.EFAULT) : 0;
     }
 
-    /**
-     * {@code get_indirect}: a table of its own, read in sequence; only its NEXT flags count. Deviation: all tables of
-     * a chain together have at most 65536 descriptors, else one chain could keep the worker for num times as many.
-     */
-    private int walkIndirect(long addr, long len) {
-        if (len == 0 || len % Vring.DESC_SIZE != 0) {
-            return broken(VqRule.INDIRECT_LEN, -Errno.EINVAL);
-        }
-        indirect.clear();
-        int err = guest.translate(addr, len, indirect, IoVec.UIO_MAXIOV);
-        if (err < 0) {
-            return broken(VqRule.INDIRECT_OUTSIDE_MEMORY, err);
-        }
-        if (len / Vring.DESC_SIZE > MAX_INDIRECT) {
-            return broken(VqRule.INDIRECT_TOO_BIG, -Errno.E2BIG);
-        }
-        int count = (int) Math.min(len / Vring.DESC_SIZE, indirectLeft);
-        for (int found = 0; found < count; found++) {
-            indirectLeft--;
-            long at = indirectDesc(found);
-            long descAddr = memory.le64(at);
-            long descLen = Integer.toUnsignedLong(memory.le32(at + Vring.DESC_LEN));
-            int flags = memory.le16(at + Vring.DESC_FLAGS);
-            if ((flags & Vring.VRING_DESC_F_INDIRECT) != 0) {
-                return broken(VqRule.INDIRECT_NESTED, -Errno.EINVAL);
-            }
-            err = addPieces(descAddr, descLen, flags);
-            if (err < 0 || (flags & Vring.VRING_DESC_F_NEXT) == 0) {
-                return Math.min(err, 0);
-            }
-        }
-        return broken(VqRule.INDIRECT_LOOP, -Errno.EINVAL);
+    /** How many entries lie between what was taken and an available index. */
+    private int ahead(int idx) {
+        return idx - lastAvailIdx & Vring.IDX_MASK;
     }
 
-    /** Where descriptor {@code i} of the indirect table can be read: in place, or copied out across regions. */
-    private long indirectDesc(int i) {
-        if (indirect.count() == 1) {
-            return indirect.base(0) + (long) i * Vring.DESC_SIZE;
-        }
-        indirect.copyTo(memory, i * Vring.DESC_SIZE, scratchHpa, Vring.DESC_SIZE);
-        return scratchHpa;
-    }
-
-    private int addPieces(long addr, long len, int flags) {
-        int pieces = guest.translate(addr, len, iov, IoVec.UIO_MAXIOV);
-        if (pieces < 0) {
-            return broken(pieces == -Errno.ENOBUFS ? VqRule.TOO_MANY_PIECES : VqRule.DESC_OUTSIDE_MEMORY, pieces);
-        }
-        if ((flags & Vring.VRING_DESC_F_WRITE) != 0) {
-            in += pieces;
-        } else if (in != 0) {
-            return broken(VqRule.OUT_AFTER_IN, -Errno.EINVAL);
-        } else {
-            out += pieces;
-        }
-        return 0;
-    }
-
-    /** Counts a broken rule ({@code vq_err}). @return {@code errno}, for the caller to return */
+    /** Counts a broken rule and tells the owner ({@code vq_err}). @return {@code errno}, for the caller to return */
     int broken(VqRule rule, int errno) {
         errors.bump(rule);
+        if (setup.error() != null && !errorPending) {
+            errorPending = true;
+            cpu.charge(Cost.SIGNAL, 1);
+            cpu.settle(reportError);
+        }
         return errno;
+    }
+
+    private void reportError() {
+        errorPending = false;
+        if (setup.error() != null) {
+            setup.error().signal();
+        }
     }
 
     /** The chain taken last is not what its device can use: as in the kernel, the guest never gets it back. */
@@ -284,6 +289,25 @@ public final class VhostVirtqueue {
     }
 
     // ---- giving them back
+
+    /** The log for {@link #getVqDesc(int, VhostLog)} of a ring whose buffers the device writes; null if nobody logs. */
+    VhostLog vqLog() {
+        return setup.has(VhostDev.VHOST_F_LOG_ALL) ? log : null;
+    }
+
+    /**
+     * Logs the first {@code len} bytes of what {@link #vqLog} holds, and empties it ({@code vhost_log_write}).
+     *
+     * @return 0; -EFAULT for pages that the bitmap has not; -EINVAL if the chains hold less, where the kernel had BUG()
+     */
+    int logWrite(long len) {
+        int err = dirtyLog.write(log, len);
+        log.clear();
+        if (err != -Errno.EINVAL) {
+            return err;
+        }
+        return edition.has(Behaviour.LOG_MAY_BE_SHORT) ? 0 : broken(VqRule.LOG_SHORT, err);
+    }
 
     /** Writes one used element; the guest sees it when what was charged is paid ({@code vhost_add_used}). */
     void addUsed(int head, int len) {
@@ -314,10 +338,11 @@ public final class VhostVirtqueue {
         publishedUsedIdx = readyUsedIdx;
         vring.usedIdxRelease(publishedUsedIdx);
         trace.mix(publishedUsedIdx);
+        dirtyLog.usedPublished(num, old, publishedUsedIdx - old & Vring.IDX_MASK);
         if ((publishedUsedIdx - signalledUsed & Vring.IDX_MASK) < (publishedUsedIdx - old & Vring.IDX_MASK)) {
             signalledUsedValid = false;     // lapped
         }
-        if (notifyWanted()) {
+        if (setup.call() != null && notifyWanted()) {
             counters.bump(Count.SIGNALS);
             cpu.charge(Cost.SIGNAL, 1);
             cpu.settle(callGuest);
@@ -326,10 +351,19 @@ public final class VhostVirtqueue {
         }
     }
 
+    private void callGuest() {
+        if (setup.call() != null) {
+            setup.call().signal();
+        }
+    }
+
     /** {@code vhost_notify}: does the guest want an interrupt for what was published? */
     private boolean notifyWanted() {
         VarHandle.fullFence();              // index before flags: pairs with the guest's enable_cb
-        if (!eventIdx) {
+        if (availIdx == lastAvailIdx && setup.has(VhostDev.VIRTIO_F_NOTIFY_ON_EMPTY)) {
+            return true;
+        }
+        if (!setup.hasEventIdx()) {
             return (vring.availFlags() & Vring.VRING_AVAIL_F_NO_INTERRUPT) == 0;
         }
         int old = signalledUsed;
@@ -347,13 +381,14 @@ public final class VhostVirtqueue {
             return;
         }
         usedFlags |= Vring.VRING_USED_F_NO_NOTIFY;
-        if (!eventIdx) {
+        if (!setup.hasEventIdx()) {
             cpu.settle(writeUsedFlags);
         }
     }
 
     private void writeUsedFlags() {
         vring.usedFlags(usedFlags);
+        dirtyLog.usedWritten(0, Short.BYTES);
     }
 
     /**
@@ -362,23 +397,46 @@ public final class VhostVirtqueue {
      * @return true if the guest posted something meanwhile, for which no kick may come
      */
     boolean enableNotify() {
-        postedUnannounced = monitor != null && hasAvail();
+        postedUnannounced = monitor != null && isNews(vring.availIdxAcquire());
         if ((usedFlags & Vring.VRING_USED_F_NO_NOTIFY) == 0) {
             return false;
         }
         usedFlags &= ~Vring.VRING_USED_F_NO_NOTIFY;
         counters.bump(Count.NOTIFY_ENABLED);
-        if (eventIdx) {
+        if (setup.hasEventIdx()) {
             vring.availEvent(availIdx);
+            dirtyLog.usedWritten(Vring.usedElemOffset(num), Short.BYTES);
         } else {
-            vring.usedFlags(usedFlags);
+            writeUsedFlags();
         }
         VarHandle.fullFence();              // flag before index: pairs with the guest's kick
-        boolean more = vring.availIdxAcquire() != availIdx;
+        boolean more = lookAgain();
         if (more) {
             counters.bump(Count.NOTIFY_RECHECK_HIT);
         }
         return more;
+    }
+
+    private boolean lookAgain() {
+        int known = availIdx;
+        if (!edition.has(Behaviour.AVAIL_IDX_KEPT_BY_ENABLE)) {
+            return vring.availIdxAcquire() != known;
+        }
+        int idx = vring.availIdxAcquire();
+        boolean jump = ahead(idx) > num;
+        if (!jump || edition.has(Quirk.AVAIL_JUMP_BELIEVED)) {
+            availIdx = idx;
+        }
+        if (jump && edition.has(Behaviour.AVAIL_JUMP_EINVAL)) {
+            broken(VqRule.AVAIL_IDX_JUMP, -Errno.EINVAL);
+            return false;                   // an error is as good as an empty ring
+        }
+        return idx != (edition.has(Quirk.ENABLE_SEES_OLD) ? lastAvailIdx : known);
+    }
+
+    /** More than is known, by an index that is no jump. */
+    private boolean isNews(int idx) {
+        return idx != availIdx && ahead(idx) <= num;
     }
 
     /** The worker has asked for kicks, found nothing, and leaves this ring alone until one comes. */
@@ -396,17 +454,17 @@ public final class VhostVirtqueue {
 
     /** The pieces of the chain last taken. */
     IoVec iov() {
-        return iov;
+        return chain.iov();
     }
 
     /** Readable pieces of it. */
     int out() {
-        return out;
+        return chain.out();
     }
 
     /** Writable pieces of it. */
     int in() {
-        return in;
+        return chain.in();
     }
 
     /** Heads taken and not yet written to the used ring (invariant 5). */
@@ -423,6 +481,6 @@ public final class VhostVirtqueue {
     }
 
     void close() {
-        scratch.close();
+        chain.close();
     }
 }

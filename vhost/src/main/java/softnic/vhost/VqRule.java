@@ -25,10 +25,18 @@ public enum VqRule {
     INDIRECT_TOO_BIG("indirect table has more than 65536 descriptors"),
     /** An indirect table that lies outside guest memory. */
     INDIRECT_OUTSIDE_MEMORY("indirect table lies outside guest memory"),
+    /** A descriptor of an indirect table that cannot be read. */
+    INDIRECT_UNREADABLE("indirect table cannot be read"),
     /** A chain that leaves its indirect table. */
     INDIRECT_LOOP("indirect chain is longer than its table"),
     /** An indirect table inside an indirect table. */
     INDIRECT_NESTED("indirect descriptor inside an indirect table"),
+    /** A chain with more writable descriptors than the log of writes holds: the kernel wrote behind its array. */
+    LOG_OVERRUN("chain has more than UIO_MAXIOV writable descriptors to log"),
+    /** More was written than the chain's log entries hold. */
+    LOG_SHORT("more bytes were written than the chain has"),
+    /** A head for which 3.1 has no ubuf_info: it took the memory behind its array for one. */
+    HEAD_BEYOND_UBUF_INFO("avail entry names no entry of ubuf_info"),
     /** A TX chain with writable descriptors. */
     TX_HAS_IN("TX chain has writable descriptors"),
     /** A TX chain with nothing in it. */

@@ -42,7 +42,10 @@ final class Bench implements AutoCloseable {
         sock = new FakeSock(sndbuf, zerocopy);
         WaitQueue wait = new WaitQueue();
         net = new VhostNet(edition, world, Trace.off(), ram.memory, ram.guest, wait, txKick, txCall, rxKick, rxCall,
-                violations, new VhostNet.Options(zerocopy, false, mergeable, 1020, true));
+                violations, new VhostNet.Options(zerocopy, false, 1020, true));
+        if (mergeable) {
+            net.rx().setup().features(1L << VhostDev.VIRTIO_NET_F_MRG_RXBUF);
+        }
         (rx ? net.rx() : net.tx()).setVring(num, 0, Ram.AVAIL, Ram.USED);
         (rx ? net.tx() : net.rx()).setVring(8, Ram.DATA, Ram.DATA + 256, Ram.DATA + 512);
         world.add(world.addProcessor("vhost", "vhost", Cost.NONE, Cost.NONE), net.worker(), wait);

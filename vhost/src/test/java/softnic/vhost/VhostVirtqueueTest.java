@@ -6,12 +6,14 @@ import static softnic.virtio.Vring.VRING_DESC_F_NEXT;
 import static softnic.virtio.Vring.VRING_DESC_F_WRITE;
 
 import java.util.Random;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 import softnic.Behaviour;
 import softnic.Edition;
+import softnic.Quirk;
 import softnic.mm.Errno;
 import softnic.mm.IoVec;
 import softnic.sched.Cost;
@@ -40,7 +42,7 @@ class VhostVirtqueueTest {
     }
 
     static Iterable<Edition> editions() {
-        return Edition.ALL;
+        return Stream.concat(Edition.ALL.stream(), Edition.ALL.stream().map(Edition::withoutQuirks)).toList();
     }
 
     private VhostVirtqueue open(boolean eventIdx) {
@@ -161,11 +163,29 @@ class VhostVirtqueueTest {
         ram.post(1, 10, 0);
         for (int jump : new int[] {NUM + 1, 0x7FFF, 0xFFFF}) {
             ram.ring.availIdxRelease(jump);
-            assertThat(vq.getVqDesc()).isEqualTo(-Errno.EFAULT);
+            if (edition.has(Quirk.AVAIL_JUMP_BELIEVED)) {
+                vq.setBase(0);                          // forgets what it believes
+            }
+            assertThat(vq.getVqDesc()).isEqualTo(jumpErrno());
+            assertThat(vq.outstanding()).isZero();
         }
         assertThat(vq.errors().value(VqRule.AVAIL_IDX_JUMP)).isEqualTo(3);
+        vq.setBase(0);
         ram.ring.availIdxRelease(1);
         assertTakes(1);
+    }
+
+    private int jumpErrno() {
+        return edition.has(Behaviour.AVAIL_JUMP_EINVAL) ? -Errno.EINVAL : -Errno.EFAULT;
+    }
+
+    /** 4.11 to 6.18 cache the index before they check it: refused once, it is believed. */
+    @Test
+    void aJumpIsRefusedEachTimeUnlessTheEditionBelievesItAtTheSecondLook() {
+        ram.post(1, 10, 0);
+        ram.ring.availIdxRelease(NUM + 1);
+        assertThat(vq.getVqDesc()).isEqualTo(jumpErrno());
+        assertThat(vq.getVqDesc()).isEqualTo(edition.has(Quirk.AVAIL_JUMP_BELIEVED) ? 1 : jumpErrno());
     }
 
     @Test
@@ -440,14 +460,13 @@ class VhostVirtqueueTest {
 
     @Test
     void aRingMustHaveAPlausibleSizeAndPlace() {
-        for (int num : new int[] {0, -1, 3, 2048, 65536, Integer.MIN_VALUE}) {
+        for (int num : new int[] {0, -1, 3, 65536, Integer.MIN_VALUE}) {
             assertThat(vq.setVring(num, 0, Ram.AVAIL, Ram.USED)).as("num %d", num).isEqualTo(-Errno.EINVAL);
         }
-        assertThat(vq.setVring(NUM, 8, Ram.AVAIL, Ram.USED)).isEqualTo(-Errno.EINVAL);
         assertThat(vq.setVring(NUM, 0, Ram.AVAIL + 1, Ram.USED)).isEqualTo(-Errno.EINVAL);
         assertThat(vq.setVring(NUM, 0, Ram.AVAIL, Ram.USED + 2)).isEqualTo(-Errno.EINVAL);
         assertThat(vq.setVring(NUM, Ram.SIZE, Ram.AVAIL, Ram.USED)).isEqualTo(-Errno.EFAULT);
-        assertThat(vq.setVring(NUM, 0, Ram.SIZE - 20, Ram.USED)).isEqualTo(-Errno.EFAULT);
+        assertThat(vq.setVring(NUM, 0, Ram.SIZE - 18, Ram.USED)).isEqualTo(-Errno.EFAULT);
         assertThat(vq.setVring(NUM, 0, Ram.AVAIL, -64)).isEqualTo(-Errno.EFAULT);
         assertThat(vq.setVring(1024, 0, Ram.AVAIL, Ram.USED)).isZero();
     }
