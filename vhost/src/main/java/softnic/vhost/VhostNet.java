@@ -53,6 +53,7 @@ public final class VhostNet {
 
     private static final Runnable NOTHING = () -> { };
 
+    private final Cpu cpu;
     private final VhostWorker worker;
     private final VhostDev dev;
     private final VhostVirtqueue tx;
@@ -73,6 +74,7 @@ public final class VhostNet {
      */
     public VhostNet(Edition edition, Cpu cpu, Trace trace, PhysMem memory, GuestMemory guest, WaitQueue workerWait,
             EventFd txKick, EventFd txCall, EventFd rxKick, EventFd rxCall, Violations violations, Options options) {
+        this.cpu = cpu;
         worker = new VhostWorker(cpu, trace, workerWait);
         txMonitor = options.monitored() ? new VhostMonitor(violations) : null;
         rxMonitor = options.monitored() ? new VhostMonitor(violations) : null;
@@ -149,7 +151,7 @@ public final class VhostNet {
      * @return as there
      */
     public int resetOwner() {
-        return backend.release(dev::resetOwner);
+        return backend.release(() -> cpu.settle(dev::resetOwner));      // what it reported is published before
     }
 
     /** An ioctl waits for packets to come home; the last one lets it go on. */

@@ -23,6 +23,7 @@ final class FakeSock extends Sock {
     final Deque<Integer> errors = new ArrayDeque<>();
     final Deque<Integer> arrived = new ArrayDeque<>();
     int recvError;
+    boolean callbackBeforeError;        // as macvtap, that copied and then found an error
     int attempts;
     Runnable onSend = () -> { };
 
@@ -34,6 +35,9 @@ final class FakeSock extends Sock {
     @Override
     public int sendmsg(IoVec iov, int lenBytes, UbufInfo ubuf) {
         attempts++;
+        if (!errors.isEmpty() && ubuf != null && callbackBeforeError) {
+            ubuf.callback(false);
+        }
         if (!errors.isEmpty()) {
             return -errors.remove();
         }
