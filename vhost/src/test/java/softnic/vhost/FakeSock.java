@@ -26,6 +26,7 @@ final class FakeSock extends Sock {
     boolean callbackBeforeError;        // as macvtap, that copied and then found an error
     int attempts;
     Runnable onSend = () -> { };
+    Runnable onReceive = () -> { };
 
     FakeSock(int sndbuf, boolean zerocopy) {
         super(null, null, sndbuf);
@@ -67,6 +68,7 @@ final class FakeSock extends Sock {
             return -Errno.EAGAIN;
         }
         int len = arrived.remove() + HDR;
+        onReceive.run();
         if (recvError != 0) {
             return -recvError;
         }
