@@ -33,7 +33,6 @@ public final class VhostVirtqueue {
     private final Cpu cpu;
     private final Trace trace;
     private final VhostMonitor monitor;
-    private final boolean ubufByHead;       // only TX has ubuf_info (vhost_zcopy_mask)
     private final Counters<Count> counters;
     private final Counters<VqRule> errors;
     private final ChainWalk chain;
@@ -71,7 +70,6 @@ public final class VhostVirtqueue {
         this.cpu = cpu;
         this.trace = trace;
         this.monitor = monitor;
-        this.ubufByHead = edition.has(Quirk.UBUF_BY_HEAD) && name.equals("tx");
         this.counters = Counters.of("vhost." + name, Count.class);
         this.errors = Counters.of("vhost." + name + ".error", VqRule.class);
         this.chain = new ChainWalk(edition, memory, this, monitor);
@@ -225,11 +223,7 @@ public final class VhostVirtqueue {
             monitor.jumpBelieved(ahead(availIdx), num);
         }
         int head = vring.availRing(lastAvailIdx);
-        if (head >= num) {
-            return broken(VqRule.HEAD_OUT_OF_RANGE, -Errno.EINVAL);
-        }
-        return head >= IoVec.UIO_MAXIOV && ubufByHead ? broken(VqRule.HEAD_BEYOND_UBUF_INFO, -Errno.EFAULT)
-                : head;
+        return head >= num ? broken(VqRule.HEAD_OUT_OF_RANGE, -Errno.EINVAL) : head;
     }
 
     /** {@code vhost_get_avail_idx}. @return 0 with the index cached, or what a jump is answered with */

@@ -35,8 +35,6 @@ public enum VqRule {
     LOG_OVERRUN("chain has more than UIO_MAXIOV writable descriptors to log"),
     /** More was written than the chain's log entries hold. */
     LOG_SHORT("more bytes were written than the chain has"),
-    /** A head for which 3.1 has no ubuf_info: it took the memory behind its array for one. */
-    HEAD_BEYOND_UBUF_INFO("avail entry names no entry of ubuf_info"),
     /** A TX chain with writable descriptors. */
     TX_HAS_IN("TX chain has writable descriptors"),
     /** A TX chain with nothing in it. */

@@ -5,6 +5,7 @@ import static softnic.virtio.Vring.VRING_DESC_F_INDIRECT;
 import static softnic.virtio.Vring.VRING_DESC_F_NEXT;
 import static softnic.virtio.Vring.VRING_DESC_F_WRITE;
 
+import java.lang.foreign.Arena;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -19,6 +20,7 @@ import softnic.mm.IoVec;
 import softnic.sched.Cost;
 import softnic.sched.EventFd;
 import softnic.trace.Trace;
+import softnic.trace.Violations;
 import softnic.virtio.Vring;
 
 /** One ring as the host sees it. The guest may write anything; the host answers with a chain or an errno. */
@@ -577,5 +579,147 @@ class VhostVirtqueueTest {
         vq.disableNotify();
         cpu.settleAll();
         assertTakes(2);
+    }
+
+    /** With NOTIFY_ON_EMPTY a guest that wants no interrupt gets one all the same, when all it posted was taken. */
+    @Test
+    void anEmptyRingIsToldToAGuestThatAskedToHearOfIt() {
+        ram.ring.availFlags(Vring.VRING_AVAIL_F_NO_INTERRUPT);
+        vq.setup().features(1L << VhostDev.VIRTIO_F_NOTIFY_ON_EMPTY);
+        ram.post(1, 10, 0);
+        ram.post(2, 10, 0);
+        for (int i = 1; i <= 2; i++) {
+            assertTakes(i);
+            vq.addUsed(i, 0);
+            vq.signal();
+            cpu.settleAll();
+            assertThat(call.read()).isEqualTo(i == 2 ? 1 : 0);
+        }
+    }
+
+    /** In 3.1 the index that enable_notify reads is forgotten; since 5.18 it is what get_vq_desc believes. */
+    @Test
+    void whatEnableNotifyReadsIsKeptWhereTheEditionKeepsIt() {
+        vq.getVqDesc();
+        ram.post(1, 10, 0);
+        assertThat(vq.enableNotify()).isTrue();
+        vq.disableNotify();
+        ram.ring.availIdxRelease(0);                            // a guest that takes back what it posted
+        assertThat(vq.getVqDesc()).isEqualTo(edition.has(Behaviour.AVAIL_IDX_KEPT_BY_ENABLE) ? 1 : NUM);
+    }
+
+    /** d3bb267bbdcb: work that was known and left alone, as mergeable RX does, is reported as new for ever. */
+    @Test
+    void whatWasKnownIsNoNewsUnlessTheEditionTakesItForOne() {
+        ram.post(1, 10, 0);
+        assertTakes(1);
+        vq.discardVqDesc(1);
+        for (int i = 0; i < 3; i++) {
+            assertThat(vq.enableNotify()).isEqualTo(edition.has(Quirk.ENABLE_SEES_OLD));
+            vq.disableNotify();
+        }
+        ram.post(2, 10, 0);
+        assertThat(vq.enableNotify()).isTrue();
+    }
+
+    @Test
+    void aJumpThatEnableNotifySeesIsNeverTakenByAnEditionThatChecksIt() {
+        ram.ring.availIdxRelease(NUM + 1);
+        boolean more = vq.enableNotify();
+        assertThat(more).isEqualTo(!edition.has(Behaviour.AVAIL_JUMP_EINVAL));
+        assertThat(vq.errors().value(VqRule.AVAIL_IDX_JUMP)).isEqualTo(more ? 0 : 1);
+        vq.disableNotify();
+        ram.ring.desc(0, Ram.DATA, 10, 0, 0);
+        boolean believes = edition.has(Quirk.AVAIL_JUMP_BELIEVED) && edition.has(Behaviour.AVAIL_IDX_KEPT_BY_ENABLE);
+        assertThat(vq.getVqDesc()).isEqualTo(believes ? 0 : jumpErrno());
+    }
+
+    /** used_event is compared with what was signalled last; after 65536 elements that says nothing any more. */
+    @Test
+    void anIndexThatWasLappedIsForgotten() {
+        vq.close();
+        vq = open(true);
+        ram.ring.usedEvent(0x8000);
+        vq.addUsed(0, 0);
+        vq.signal();
+        cpu.settleAll();
+        vq.setup().call(null);
+        for (int i = 0; i < 65536; i++) {
+            vq.addUsed(0, 0);
+            vq.signal();
+            cpu.settleAll();
+        }
+        call.read();
+        vq.setup().call(call);
+        ram.ring.usedEvent(0x4000);
+        vq.addUsed(0, 0);
+        vq.signal();
+        cpu.settleAll();
+        assertThat(call.read()).isEqualTo(1);
+    }
+
+    // ---- what was once got wrong
+
+    /** The second piece had the length of all; now and then each byte is inside one region. */
+    @Test
+    void cve20130311ADescriptorOverTwoAndThreeRegionsHasItsLength() {
+        Violations violations = new Violations();
+        ram.guest.addRegion(Ram.SIZE, Arena.ofAuto().allocate(4096, 4096));
+        ram.guest.addRegion(Ram.SIZE + 4096, Arena.ofAuto().allocate(64 << 10, 4096));
+        vq.close();
+        vq = new VhostVirtqueue("tx", edition, cpu, Trace.off(), ram.memory, ram.guest, false, call,
+                new VhostMonitor(violations));
+        vq.setVring(NUM, 0, Ram.AVAIL, Ram.USED);
+        vq.disableNotify();
+        int[] lens = {3000, 1000 + 4096 + 5000};
+        for (int i = 0; i < 2; i++) {
+            ram.ring.desc(i, Ram.SIZE - 1000, lens[i], 0, 0);
+            ram.post(i);
+            assertTakes(i);
+            assertThat(vq.out()).isEqualTo(2 + i);
+            boolean wrong = edition.has(Quirk.TRANSLATES_WHOLE_LENGTH);
+            assertThat(vq.iov().length()).isEqualTo(!wrong ? lens[i] : i == 0 ? 1000 + 3000 : 1000 + 4096 + 10096);
+            for (int p = 0; p < vq.out(); p++) {
+                assertThat(ram.memory.isMemory(vq.iov().base(p), vq.iov().len(p))).isTrue();
+            }
+            assertThat(violations.count()).isEqualTo(wrong ? i + 1 : 0);
+        }
+    }
+
+    /** vhost takes rings of up to 32768, though its own arrays have 1024. */
+    @Test
+    void aRingOf2048IsTakenToItsLastHead() {
+        vq.close();
+        long used = 640 << 10;
+        vq = new VhostVirtqueue("tx", edition, cpu, Trace.off(), ram.memory, ram.guest, false, call, null);
+        assertThat(vq.setVring(2048, 512 << 10, 600 << 10, used)).isZero();
+        vq.disableNotify();
+        long hpa = ram.guest.hpa(0);
+        Vring big = new Vring(ram.memory, 2048, hpa + (512 << 10), hpa + (600 << 10), hpa + used);
+        for (int head = 0; head < 2048; head++) {
+            big.desc(head, Ram.DATA, 10, 0, 0);
+            big.availRing(head, head);
+        }
+        big.availIdxRelease(2048);
+        for (int head = 0; head < 2048; head++) {
+            assertTakes(head);
+            vq.addUsed(head, 0);
+        }
+        vq.signal();
+        cpu.settleAll();
+        assertThat(big.usedIdxAcquire()).isEqualTo(2048);
+        assertThat(big.usedId(2047)).isEqualTo(2047);
+        assertThat(vq.getVqDesc()).isEqualTo(2048);
+    }
+
+    /** The ring does not remember heads: what a driver posts twice it gets back twice. */
+    @Test
+    void theSameHeadPostedTwiceIsTakenTwice() {
+        ram.post(3, 10, 0);
+        ram.post(3);
+        assertTakes(3);
+        assertTakes(3);
+        assertThat(vq.outstanding()).isEqualTo(2);
+        assertThat(vq.getVqDesc()).isEqualTo(NUM);
     }
 }
