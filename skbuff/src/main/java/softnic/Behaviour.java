@@ -1,5 +1,6 @@
 package softnic;
 
+import static softnic.Kernel.Span.of;
 import static softnic.Kernel.Span.since;
 import static softnic.Kernel.Span.until;
 
@@ -66,7 +67,20 @@ public enum Behaviour {
     WAITS_FOR_SNDBUF(until(Kernel.V3_8), "handle_tx polls the socket by the sk_wmem_alloc thresholds (until 3.9)"),
     COPIED_TAKE_SLOT(until(Kernel.V3_8), "copied packets go through the pending ring, hence in order (until 3.11)"),
     COPIES_WHEN_PENDING_EXCEEDED(since(Kernel.V4_20), "a full pending ring means copying (4.15), not stopping"),
-    PKT_WEIGHT(since(Kernel.V4_20), "handle_tx and handle_rx stop after VHOST_NET_PKT_WEIGHT packets");
+    PKT_WEIGHT(since(Kernel.V4_20), "handle_tx and handle_rx stop after VHOST_NET_PKT_WEIGHT packets"),
+    NO_ZCOPYTX_OPTION(until(Kernel.V8), "zero-copy needs no module parameter"),
+    ZCOPYTX_BY_DEFAULT(of(Kernel.V3_8, Kernel.V4_20),
+            "experimental_zcopytx is on (f9611c43ab0d) until 5.3 (098eadce3c62)"),
+    SMALL_SKIPS_EMPTY_RING(of(Kernel.V3_8, Kernel.V3_8),
+            "a short packet takes a slot of the pending ring only behind others"),
+    REPORTS_ONE_BY_ONE(until(Kernel.V3_8), "vhost_zerocopy_signal_used publishes and signals each buffer (until 3.11)"),
+    REPORTS_AFTER_SEND(since(Kernel.V3_8), "handle_tx reports what is finished after each packet too"),
+    LIMITS_PENDING_IN_LOOP(of(Kernel.V3_14, Kernel.V3_14),
+            "handle_tx looks at VHOST_MAX_PEND before each packet, and stops (3.12 to 4.14)"),
+    POLLS_SOCKET_ALWAYS(of(Kernel.V3_14, Kernel.V3_14), "the TX work waits for POLLOUT all the time (3.10 to 4.15)"),
+    COPIED_IN_BATCHES(since(Kernel.V4_20), "handle_tx_copy reports VHOST_NET_BATCH heads at a time"),
+    RX_IN_BATCHES(since(Kernel.V4_20), "handle_rx reports its heads when there are more than VHOST_NET_BATCH (4.17)"),
+    FLUSHES_BEFORE_NOTIFY(since(Kernel.V6_18), "handle_tx_copy reports its batch before it asks for kicks");
 
     private final Span span;
     private final String what;

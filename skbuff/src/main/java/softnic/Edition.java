@@ -68,6 +68,11 @@ public record Edition(Kernel kernel, boolean faithful) {
         return has(Behaviour.FAILED_MARKER) ? 1 : 0;
     }
 
+    /** The module parameter {@code experimental_zcopytx}, when nobody sets it. */
+    public boolean zcopytxByDefault() {
+        return has(Behaviour.NO_ZCOPYTX_OPTION) || has(Behaviour.ZCOPYTX_BY_DEFAULT);
+    }
+
     /** {@code VHOST_NET_PKT_WEIGHT}, 0 where packets are not counted. */
     public int packetWeight() {
         return has(Behaviour.PKT_WEIGHT) ? 256 : 0;

@@ -4,6 +4,7 @@ import softnic.Behaviour;
 import softnic.Edition;
 import softnic.Quirk;
 import softnic.mm.Errno;
+import softnic.mm.IoVec;
 import softnic.net.Sock;
 import softnic.sched.Cost;
 import softnic.sched.Cpu;
@@ -13,7 +14,7 @@ import softnic.trace.Trace;
 import softnic.trace.Tracepoint;
 
 /**
- * Moves packets from the guest's TX ring to the socket: {@code handle_tx} (drivers/vhost/net.c), 3.1 to 6.1.
+ * Moves packets from the guest's TX ring to the socket: {@code handle_tx} (drivers/vhost/net.c), 3.1 to 6.18.
  *
  * <pre>
  *   begin --> SEND: report what is finished, take a chain, send it, report --+--> again, one packet a step
@@ -29,17 +30,16 @@ final class HandleTx implements VhostWork.Step {
 
     /** Bytes after which a call makes room for others ({@code VHOST_NET_WEIGHT}). */
     static final int VHOST_NET_WEIGHT = 0x80000;
+    /** Turns after which it does ({@code VHOST_NET_PKT_WEIGHT}, 4.17). */
+    static final int VHOST_NET_PKT_WEIGHT = 256;
     /** Buffers that may be pending ({@code VHOST_MAX_PEND}). */
     static final int VHOST_MAX_PEND = 128;
     /** Shorter packets, virtio_net_hdr included, are copied ({@code VHOST_GOODCOPY_LEN}). */
     static final int VHOST_GOODCOPY_LEN = 256;
-    /** Used entries that handle_tx_copy collects ({@code VHOST_NET_BATCH}). */
-    static final int VHOST_NET_BATCH = 64;
-
     /** What handle_tx counts. */
     enum Count {
         CALLS, PACKETS, BYTES, ZEROCOPY, COPIED, SMALL_COPIED, PENDING_EXCEEDED, ZCOPY_ERR, SEND_RETRIED, SEND_FAILED,
-        SNDBUF_WAIT, PENDING_WAIT, WEIGHT_EXCEEDED
+        HEAD_LOST, SNDBUF_WAIT, PENDING_WAIT, WEIGHT_EXCEEDED
     }
 
     private enum State { BEGIN, SIGNAL, NEXT, ENABLING }
@@ -52,12 +52,12 @@ final class HandleTx implements VhostWork.Step {
     private final TxPoll txPoll;
     private final Runnable pollAgain;
     private final Tracepoint work;
-    private final SharedTx shared;
+    private final TxQueue shared;
     private final Runnable enableNotify = this::enableNotify;
     private boolean guestWasFaster;
 
     HandleTx(Edition edition, Cpu cpu, Trace trace, VhostVirtqueue vq, VhostZerocopy zcopies, TxPoll txPoll,
-            Runnable pollAgain, Tracepoint work, SharedTx shared) {
+            Runnable pollAgain, Tracepoint work, TxQueue shared) {
         this.edition = edition;
         this.cpu = cpu;
         this.trace = trace;
@@ -69,25 +69,10 @@ final class HandleTx implements VhostWork.Step {
         this.shared = shared;
     }
 
-    /** What the two works of TX, kick and socket, have in common: they never run at the same time. */
-    static final class SharedTx {
-
-        final Counters<Count> counters = Counters.of("vhost.handle_tx", Count.class);
-        final int[] copiedHeads = new int[VHOST_NET_BATCH];
-        Sock sock;
-        boolean zerocopyTx;                 // experimental_zcopytx
-        int copiedCount;
-        long txPackets;
-        long txZcopyErr;
-
-        boolean isZerocopy() {
-            return zerocopyTx && sock.isZerocopy();
-        }
-    }
-
     private State state = State.BEGIN;
     private long totalLen;
     private int turns;
+    private boolean lastReport;         // enough for this call, but for what is finished
 
     @Override
     public boolean run() {
@@ -113,12 +98,13 @@ final class HandleTx implements VhostWork.Step {
         }
         vq.disableNotify();                 // the first thing a call does
         cpu.charge(Cost.VHOST_RUN, 1);
-        if (!edition.has(Behaviour.WAITS_FOR_SNDBUF)) {
-            txPoll.stop();
+        if (!edition.has(Behaviour.WAITS_FOR_SNDBUF) && !edition.has(Behaviour.POLLS_SOCKET_ALWAYS)) {
+            txPoll.stop();                  // vhost_net_disable_vq
         }
         trace.enter(variant());
         totalLen = 0;
         turns = 0;
+        lastReport = false;
         return again();
     }
 
@@ -137,12 +123,13 @@ final class HandleTx implements VhostWork.Step {
     }
 
     private boolean signalOne() {
-        if (edition.has(Behaviour.COPIED_TAKE_SLOT)) {
+        if (edition.has(Behaviour.REPORTS_ONE_BY_ONE)) {
             if (zcopies.signalOldest(vq)) {
+                countFailures(zcopies.takeFailed());
                 return true;                // one buffer, one index, one signal a turn
             }
             trace.exit(Tracepoint.ZEROCOPY_SIGNAL_USED);
-            return next();
+            return lastReport ? end() : next();
         }
         boolean reported = zcopies.isOldestDone();
         reportFinished();
@@ -155,19 +142,26 @@ final class HandleTx implements VhostWork.Step {
     }
 
     private void reportFinished() {
-        int failed = zcopies.signalFinished(vq);
-        shared.txZcopyErr += failed;
+        countFailures(zcopies.signalFinished(vq));
+    }
+
+    private void countFailures(int failed) {
+        shared.select.failures(failed);
         shared.counters.add(Count.ZCOPY_ERR, failed);
     }
 
     private boolean next() {
         state = State.NEXT;
-        if (!shared.isZerocopy() && shared.copiedCount == VHOST_NET_BATCH) {
+        if (shared.copiedCount == TxQueue.VHOST_NET_BATCH) {
             signalCopied();
             return true;                    // a step publishes last
         }
-        if (zcopies.isFull()) {
-            return waitForPending();        // Deviation: 3.1 let upend_idx catch done_idx and lost all heads
+        if (exceedsMaxPend()) {
+            shared.counters.bump(Count.PENDING_WAIT);
+            return end();                   // a callback goes on
+        }
+        if (edition.has(Behaviour.COPIED_TAKE_SLOT) && zcopies.isFull() && !edition.has(Quirk.PENDING_RING_LAPS)) {
+            return waitForPending();
         }
         int head = vq.getVqDesc();
         if (head < 0) {
@@ -185,7 +179,21 @@ final class HandleTx implements VhostWork.Step {
         return send(head, (int) Math.min(bytes, Integer.MAX_VALUE));
     }
 
+    /** 3.12 to 4.14 stop before any packet when too many are pending; their formula meets the limit at one value only. */
+    private boolean exceedsMaxPend() {
+        if (!edition.has(Behaviour.LIMITS_PENDING_IN_LOOP)) {
+            return false;
+        }
+        return edition.has(Quirk.PENDING_LIMIT_FORMULA)
+                ? zcopies.pending() == (VHOST_MAX_PEND - vq.num() & IoVec.UIO_MAXIOV - 1)
+                : zcopies.pending() > VHOST_MAX_PEND;
+    }
+
     private boolean nothingNew() {
+        if (edition.has(Behaviour.FLUSHES_BEFORE_NOTIFY) && shared.copiedCount > 0) {
+            signalCopied();
+            return true;                    // a step publishes last
+        }
         if (edition.has(Behaviour.WAITS_FOR_SNDBUF)) {
             if (txPoll.startIfNearlyFull(shared.sock)) {
                 shared.counters.bump(Count.SNDBUF_WAIT);
@@ -220,13 +228,18 @@ final class HandleTx implements VhostWork.Step {
             return end();
         }
         vq.disableNotify();
-        return exceedsWeight() ? end() : again();       // a guest that only moves its index counts too: CVE-2019-3900
+        return exceedsWeight(false) ? end() : again();
     }
 
-    /** One turn of the loop more ({@code vhost_exceeds_weight}): enough for one call, the work is queued again. */
-    private boolean exceedsWeight() {
-        turns++;
-        if (totalLen < VHOST_NET_WEIGHT && (edition.packetWeight() == 0 || turns < edition.packetWeight())) {
+    /**
+     * One turn of the loop more ({@code vhost_exceeds_weight}): enough for one call, the work is queued again. A turn
+     * that moves nothing counts as well, else a guest that moves its index to and fro holds the worker (CVE-2019-3900).
+     */
+    private boolean exceedsWeight(boolean moved) {
+        if (moved ? edition.has(Behaviour.PKT_WEIGHT) : !edition.has(Quirk.CONTINUE_SKIPS_WEIGHT)) {
+            turns++;
+        }
+        if (totalLen < VHOST_NET_WEIGHT && turns < VHOST_NET_PKT_WEIGHT) {
             return false;
         }
         shared.counters.bump(Count.WEIGHT_EXCEEDED);
@@ -236,7 +249,7 @@ final class HandleTx implements VhostWork.Step {
 
     private boolean send(int head, int len) {
         boolean zerocopy = wantsZerocopy(len);
-        boolean slot = zerocopy || shared.isZerocopy() && edition.has(Behaviour.COPIED_TAKE_SLOT);
+        boolean slot = zerocopy || takesSlot(len);
         UbufInfo ubuf = null;
         if (zerocopy) {
             cpu.charge(Cost.VHOST_ZC, 1);
@@ -253,10 +266,22 @@ final class HandleTx implements VhostWork.Step {
         } else {
             count(len, zerocopy);
         }
-        txPacket();
+        shared.select.packet();
         report(head, zerocopy, slot);
         totalLen += len;
-        return exceedsWeight() ? end() : againAfterPacket();
+        if (!exceedsWeight(true)) {
+            return againAfterPacket();
+        }
+        lastReport = slot && edition.has(Behaviour.REPORTS_ONE_BY_ONE) && edition.has(Behaviour.REPORTS_AFTER_SEND);
+        return lastReport ? againAfterPacket() : end();
+    }
+
+    /** While copied packets keep the order of zero-copy ones, they take a slot too; a short one only behind others. */
+    private boolean takesSlot(int len) {
+        if (!shared.isZerocopy() || !edition.has(Behaviour.COPIED_TAKE_SLOT)) {
+            return false;
+        }
+        return !edition.has(Behaviour.SMALL_SKIPS_EMPTY_RING) || len >= VHOST_GOODCOPY_LEN || zcopies.pending() > 0;
     }
 
     /** As {@link #again}, but the next look belongs to the next step: this one has had its packet. */
@@ -278,11 +303,24 @@ final class HandleTx implements VhostWork.Step {
             shared.counters.bump(Count.SMALL_COPIED);
             return false;
         }
-        if (edition.has(Behaviour.COPIES_WHEN_PENDING_EXCEEDED) && zcopies.pending() > Math.min(VHOST_MAX_PEND, vq.num() >> 2)) {
+        if (pendingExceeded()) {
             shared.counters.bump(Count.PENDING_EXCEEDED);
             return false;
         }
-        return !edition.has(Behaviour.SELECTS_ZEROCOPY) || shared.txPackets / 64 >= shared.txZcopyErr;
+        return !edition.has(Behaviour.SELECTS_ZEROCOPY) || shared.select.isOn();
+    }
+
+    /** Too many pending for one more: this one is copied. One slot stays free, else the ring would look empty. */
+    private boolean pendingExceeded() {
+        if (edition.has(Behaviour.COPIES_WHEN_PENDING_EXCEEDED)) {
+            return zcopies.pending() > maxPend(vq.num());
+        }
+        return !edition.has(Behaviour.COPIED_TAKE_SLOT) && zcopies.isFull();
+    }
+
+    /** Zero-copy buffers that may be pending when one more begins, since 4.15. */
+    static int maxPend(int num) {
+        return Math.min(VHOST_MAX_PEND, num >> 2);
     }
 
     /** @return true if the packet is given up and reported, false if it stays in the ring to be tried again */
@@ -294,14 +332,25 @@ final class HandleTx implements VhostWork.Step {
                 zcopies.cancelLast(zerocopy);
             }
             vq.discardVqDesc(1);
-            txPoll.start(shared.sock);
+            if (wakesAfter(err)) {
+                txPoll.start(shared.sock);
+            }
             return false;
         }
         shared.counters.bump(Count.SEND_FAILED);
-        if (zerocopy) {
+        if (zerocopy && edition.has(Quirk.FAILED_SLOT_REVERTED)) {
+            shared.counters.bump(Count.HEAD_LOST);
+            zcopies.cancelLast(true);
+        } else if (zerocopy) {
             zcopies.finishFailed();
         }
         return true;
+    }
+
+    /** Kicks are off: without the socket nobody would wake the worker to try again. */
+    private boolean wakesAfter(int err) {
+        return !edition.has(Quirk.NO_WAKE_AFTER_ERROR)
+                || edition.has(Behaviour.WAITS_FOR_SNDBUF) && (err == -Errno.EAGAIN || err == -Errno.ENOBUFS);
     }
 
     private void count(int len, boolean zerocopy) {
@@ -310,23 +359,15 @@ final class HandleTx implements VhostWork.Step {
         shared.counters.bump(zerocopy ? Count.ZEROCOPY : Count.COPIED);
     }
 
-    /** {@code vhost_net_tx_packet}: after 1024 packets zero-copy gets a new chance. */
-    private void txPacket() {
-        if (edition.has(Behaviour.SELECTS_ZEROCOPY) && ++shared.txPackets >= 1024) {
-            shared.txPackets = 0;
-            shared.txZcopyErr = 0;
-        }
-    }
-
     /** A copied packet goes back at once, or in its turn where it has a slot; a zero-copy one when finished. */
     private void report(int head, boolean zerocopy, boolean slot) {
         if (slot) {
-            if (!edition.has(Behaviour.COPIED_TAKE_SLOT)) {
+            if (!edition.has(Behaviour.REPORTS_ONE_BY_ONE)) {
                 trace.enter(Tracepoint.ZEROCOPY_SIGNAL_USED);
                 reportFinished();
                 trace.exit(Tracepoint.ZEROCOPY_SIGNAL_USED);
             }
-        } else if (!shared.isZerocopy() && !edition.has(Behaviour.WAITS_FOR_SNDBUF)) {
+        } else if (!shared.isZerocopy() && edition.has(Behaviour.COPIED_IN_BATCHES)) {
             shared.copiedHeads[shared.copiedCount++] = head;
         } else {
             addUsedAndSignal(head);

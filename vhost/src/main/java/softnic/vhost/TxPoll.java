@@ -4,7 +4,8 @@ import softnic.net.Sock;
 
 /**
  * Waiting for the socket to have room: {@code tx_poll_start}, {@code tx_poll_stop} and the sk_wmem_alloc
- * thresholds of {@code handle_tx} (3.1, drivers/vhost/net.c); {@code vhost_net_enable_vq} since 3.10.
+ * thresholds of {@code handle_tx} (3.1, drivers/vhost/net.c); {@code vhost_net_enable_vq}, {@code vhost_net_disable_vq}
+ * since 3.10.
  *
  * <p>The worker's own. The socket wakes by queueing the work, from whatever agent made room.
  */

@@ -1,5 +1,6 @@
 package softnic.vhost;
 
+import java.util.Arrays;
 import softnic.mm.IoVec;
 import softnic.trace.Violations;
 import softnic.virtio.Vring;
@@ -16,9 +17,15 @@ public final class VhostMonitor {
     private final int[] outstanding = new int[Vring.IDX_MASK + 1];      // a guest may post a head twice
     private final int[] order = new int[Vring.IDX_MASK + 1];
     private final byte[] slots = new byte[IoVec.UIO_MAXIOV];
+    private final int[] backend = new int[IoVec.UIO_MAXIOV];            // generation of each slot's backend
     private long taken;
     private long used;
+    private int settledHeads;           // given up, or of the time before: outstanding for the ring, not here
     private int begun;                  // slots begun and not reported
+    private int generation;
+    private int reportedGeneration;
+    private int num = IoVec.UIO_MAXIOV;
+    private int zerocopyLimit = IoVec.UIO_MAXIOV;
     private boolean ordered;
 
     private static final byte CLEAR = 0;
@@ -34,6 +41,28 @@ public final class VhostMonitor {
         this.ordered = ordered;
     }
 
+    /** The ring's size, and how many zero-copy buffers may be pending when one more begins (invariants 14, 16). */
+    void limits(int num, int zerocopyLimit) {
+        this.num = num;
+        this.zerocopyLimit = zerocopyLimit;
+    }
+
+    /** The pending ring starts anew. */
+    void slotsReset() {
+        Arrays.fill(slots, CLEAR);
+        begun = 0;
+    }
+
+    /** Another backend: what its predecessor has begun must be reported first (invariant 33). */
+    void backendChanged() {
+        generation++;
+    }
+
+    /** The ring was taken up anew, with so many heads out in its own counting. */
+    void restarted(int outstanding) {
+        settledHeads = (outstanding - (int) (taken - used)) & Vring.IDX_MASK;
+    }
+
     void headTaken(int head) {
         outstanding[head]++;
         order[(int) taken++ & Vring.IDX_MASK] = head;
@@ -47,10 +76,11 @@ public final class VhostMonitor {
     /** The head taken last is given up: the guest made a mistake and will not see it again. */
     void headLost() {
         headReturned();
+        settledHeads++;
     }
 
     void headUsed(int head) {
-        if (outstanding[head] == 0) {
+        if (head < 0 || head > Vring.IDX_MASK || outstanding[head] == 0) {
             violations.report(1, "vhost: head " + head + " reported used, but it is not outstanding");
         } else {
             outstanding[head]--;
@@ -91,6 +121,13 @@ public final class VhostMonitor {
         if (slots[slot] != CLEAR) {
             violations.report(12, "vhost: slot " + slot + " begun in state " + slots[slot]);
         }
+        if (pending > Math.min(num, IoVec.UIO_MAXIOV - 1)) {
+            violations.report(14, "vhost: " + pending + " buffers pending, the ring has " + num);
+        }
+        if (zerocopy && pending > zerocopyLimit + 1) {
+            violations.report(16, "vhost: zero-copy with " + pending + " buffers pending, limit " + zerocopyLimit + " + 1");
+        }
+        backend[slot] = generation;
         slots[slot] = zerocopy ? IN_PROGRESS : FINISHED;
         begun++;
         if (pending != begun) {
@@ -112,8 +149,18 @@ public final class VhostMonitor {
         begun--;
     }
 
-    /** The slot was reported: it must have been finished (invariant 12). */
+    /** A device goes without waiting: the slot counts as finished. */
+    void slotForced(int slot) {
+        slots[slot] = FINISHED;
+    }
+
+    /** The slot was reported: it must have been finished (invariant 12), and no newer backend's before (33). */
     void slotReported(int slot) {
+        if (backend[slot] < reportedGeneration) {
+            violations.report(33, "vhost: slot " + slot + " of backend " + backend[slot] + " reported after one of backend "
+                    + reportedGeneration);
+        }
+        reportedGeneration = backend[slot];
         if (slots[slot] != FINISHED) {
             violations.report(12, "vhost: slot " + slot + " reported in state " + slots[slot]);
         }
@@ -133,18 +180,58 @@ public final class VhostMonitor {
         }
     }
 
+    /** All is back from the old backend: nothing it has begun may be pending still (invariant 33). */
+    void oldBackendReported() {
+        for (int i = 0; i < slots.length; i++) {
+            if (slots[i] != CLEAR && backend[i] < generation) {
+                violations.report(33, "vhost: slot " + i + " of backend " + backend[i] + " is pending after its change");
+            }
+        }
+    }
+
+    /** A put, get or rearm of a {@code vhost_ubuf_ref} that was freed (invariant 11). */
+    void ubufsTouchedAfterFree() {
+        violations.report(11, "vhost: vhost_ubuf_ref touched after put_and_wait freed it");
+    }
+
+    /** A zero-copy packet came home after its device was cleaned up (invariant 34). */
+    void callbackAfterCleanup() {
+        violations.report(34, "vhost: zero-copy callback after cleanup");
+    }
+
+    /** A device was cleaned up: nothing pending, nothing in flight (invariant 34). */
+    void cleanedUp(int pending, int references) {
+        if (pending != 0 || references != 0) {
+            violations.report(34, "vhost: after cleanup " + pending + " buffers pending, vhost_ubuf_ref " + references);
+        }
+    }
+
+    /** Where the kernel would read or write outside an array or a buffer, and we do not (invariant 29). */
+    void outOfBounds(String what) {
+        violations.report(29, "vhost: out of bounds: " + what);
+    }
+
+    /** Heads taken and not reported, as the ring counts them (invariant 5). For checks between two steps. */
+    void checkOutstanding(int outstanding) {
+        int expected = (int) (taken - used) + settledHeads & Vring.IDX_MASK;
+        if (outstanding != expected) {
+            violations.report(5, "vhost: last_avail_idx - last_used_idx is " + outstanding + ", " + expected
+                    + " heads are out");
+        }
+    }
+
     /** The worker sleeps, though something was posted before it asked for kicks: no kick comes (invariant 25). */
     void sleepsOnWork() {
         violations.report(25, "vhost: the worker sleeps on a ring that is not empty, and no kick will come");
     }
 
-    /** References match the sends whose callback has not run (invariant 10). For checks at rest. */
-    void checkReferences(int count) {
+    /** References match the owner's and the sends whose callback has not run (invariant 10). For checks at rest. */
+    void checkReferences(int count, int own) {
         int inProgress = 0;
-        for (byte slot : slots) {
-            inProgress += slot == IN_PROGRESS ? 1 : 0;
+        for (int i = 0; i < slots.length; i++) {
+            inProgress += slots[i] == IN_PROGRESS && backend[i] == generation ? 1 : 0;
         }
-        if (count != 1 + inProgress) {
+        if (count != own + inProgress) {
             violations.report(10, "vhost: vhost_ubuf_ref " + count + " with " + inProgress + " sends in flight");
         }
     }

@@ -2,8 +2,9 @@ package softnic.vhost;
 
 import java.util.ArrayList;
 import java.util.List;
-import softnic.Behaviour;
+import java.util.concurrent.atomic.AtomicReference;
 import softnic.Edition;
+import softnic.mm.Errno;
 import softnic.mm.GuestMemory;
 import softnic.mm.PhysMem;
 import softnic.net.Sock;
@@ -24,6 +25,8 @@ import softnic.trace.Violations;
  *   socket data --> POLLIN  --> rxNet work  --> HandleRx --> Sock.recvmsg
  *   guest refill -> EventFd --> rxKick work --^
  * </pre>
+ *
+ * <p>Wiring; {@link VhostBackend} is what its ioctls do.
  */
 public final class VhostNet {
 
@@ -36,19 +39,33 @@ public final class VhostNet {
      * @param monitored invariants are watched on line
      */
     public record Options(boolean zerocopyTx, boolean eventIdx, int startIdx, boolean monitored) {
+
+        /** What a kernel does when nobody sets a module parameter, with a guest that negotiates nothing. */
+        public static Options defaults(Edition edition) {
+            return new Options(edition.zcopytxByDefault(), false, 0, false);
+        }
     }
 
-    private final Edition edition;
+    /** Index of the RX ring, for {@link #setBackend(int, Sock)} ({@code VHOST_NET_VQ_RX}). */
+    public static final int VHOST_NET_VQ_RX = 0;
+    /** Index of the TX ring ({@code VHOST_NET_VQ_TX}). */
+    public static final int VHOST_NET_VQ_TX = 1;
+
+    private static final Runnable NOTHING = () -> { };
+
+    private final Cpu cpu;
     private final VhostWorker worker;
+    private final VhostDev dev;
     private final VhostVirtqueue tx;
     private final VhostVirtqueue rx;
     private final VhostZerocopy zcopies;
-    private final VhostMonitor monitor;
-    private final TxPoll txPoll;
-    private final VhostWork rxNet;
-    private final Runnable pollTx;
-    private final HandleTx.SharedTx shared = new HandleTx.SharedTx();
-    private final Counters<HandleRx.Count> rxCounters = Counters.of("vhost.handle_rx", HandleRx.Count.class);
+    private final VhostMonitor txMonitor;
+    private final VhostMonitor rxMonitor;
+    private final TxQueue txQueue = new TxQueue();
+    private final RxQueue rxQueue;
+    private final VhostBackend backend;
+    private final AtomicReference<Runnable> ioctl = new AtomicReference<>();
+    private final VhostWork ioctlWork = new VhostWork("ioctl", this::runIoctl);
 
     /**
      * @param workerWait where the worker's agent waits
@@ -57,74 +74,118 @@ public final class VhostNet {
      */
     public VhostNet(Edition edition, Cpu cpu, Trace trace, PhysMem memory, GuestMemory guest, WaitQueue workerWait,
             EventFd txKick, EventFd txCall, EventFd rxKick, EventFd rxCall, Violations violations, Options options) {
-        this.edition = edition;
+        this.cpu = cpu;
         worker = new VhostWorker(cpu, trace, workerWait);
-        monitor = options.monitored() ? new VhostMonitor(violations) : null;
-        tx = new VhostVirtqueue("tx", edition, cpu, trace, memory, guest, options.eventIdx(), txCall, monitor);
-        rx = new VhostVirtqueue("rx", edition, cpu, trace, memory, guest, options.eventIdx(), rxCall,
-                options.monitored() ? new VhostMonitor(violations) : null);
-        shared.zerocopyTx = options.zerocopyTx();
+        txMonitor = options.monitored() ? new VhostMonitor(violations) : null;
+        rxMonitor = options.monitored() ? new VhostMonitor(violations) : null;
+        OwnerMm mm = new OwnerMm(memory, guest);
+        tx = new VhostVirtqueue("tx", edition, cpu, trace, memory, guest, mm, options.eventIdx(), txCall, txMonitor);
+        rx = new VhostVirtqueue("rx", edition, cpu, trace, memory, guest, mm, options.eventIdx(), rxCall, rxMonitor);
+        dev = new VhostDev(edition, rx, tx);
+        txQueue.zerocopyTx = options.zerocopyTx();
+        Counters<HandleRx.Count> rxCounters = Counters.of("vhost.handle_rx", HandleRx.Count.class);
+        rxQueue = new RxQueue(rxCounters, new RxBufs(edition, memory, rx, rxMonitor, rxCounters));
 
-        VhostWork[] works = new VhostWork[3];       // a work and what queues it need each other
+        VhostWork[] works = new VhostWork[4];       // a work and what queues it need each other
         Runnable pollTx = () -> worker.queue(works[0]);
         Runnable pollRx = () -> worker.queue(works[2]);
-        zcopies = new VhostZerocopy(edition, trace, monitor, pollTx, options.startIdx());
-        txPoll = new TxPoll(() -> worker.queue(works[1]));
+        zcopies = new VhostZerocopy(edition, trace, txMonitor, pollTx, options.startIdx());
+        TxPoll txPoll = new TxPoll(() -> worker.queue(works[1]));
         works[0] = new VhostWork("tx kick", new HandleTx(edition, cpu, trace, tx, zcopies, txPoll, pollTx,
-                Tracepoint.HANDLE_TX_KICK, shared));
+                Tracepoint.HANDLE_TX_KICK, txQueue));
         works[1] = new VhostWork("tx net", new HandleTx(edition, cpu, trace, tx, zcopies, txPoll, pollTx,
-                Tracepoint.HANDLE_TX_NET, shared));
-        works[2] = new VhostWork("rx kick", new HandleRx(edition, cpu, trace, rx, pollRx, rxCounters, shared));
-        rxNet = new VhostWork("rx net", new HandleRx(edition, cpu, trace, rx, pollRx, rxCounters, shared));
-        this.pollTx = pollTx;
-        txKick.onSignal(pollTx);
-        rxKick.onSignal(pollRx);
-    }
-
-    /** {@code VHOST_NET_SET_BACKEND}: the socket to serve. Set-up, before the worker runs. */
-    public void setBackend(Sock sock) {
-        shared.sock = sock;
-        if (monitor != null) {
-            monitor.mustBeOrdered(shared.isZerocopy() && edition.has(Behaviour.COPIED_TAKE_SLOT));
-        }
-        sock.pollIn(() -> worker.queue(rxNet));
-        if (sock.peekHeadLen() > 0) {
-            worker.queue(rxNet);
-        }
-        if (tx.hasAvail()) {
-            pollTx.run();                   // kicked while there was no backend
-        }
+                Tracepoint.HANDLE_TX_NET, txQueue));
+        works[2] = new VhostWork("rx kick", new HandleRx(edition, cpu, trace, rx, pollRx, rxQueue));
+        works[3] = new VhostWork("rx net", new HandleRx(edition, cpu, trace, rx, pollRx, rxQueue));
+        backend = new VhostBackend(edition, worker, ioctlWork, tx, rx, txQueue, rxQueue, zcopies, txPoll, txMonitor,
+                rxMonitor, pollTx, () -> worker.queue(works[3]));
+        tx.setup().onKick(pollTx);
+        rx.setup().onKick(pollRx);
+        tx.setup().kick(txKick);
+        rx.setup().kick(rxKick);
     }
 
     /**
-     * The backend goes, once the network is quiet: what finished and was not reported goes back to the guest
-     * ({@code vhost_net_set_backend} with -1, {@code vhost_zerocopy_signal_used}). Call it with the worker idle.
+     * {@code VHOST_NET_SET_BACKEND} for one ring. For set-up before the worker runs; later from {@link #ioctl}.
      *
-     * @return zero-copy sends still in flight: 0, or the caller must wait and drain again
+     * @param index {@link #VHOST_NET_VQ_RX} or {@link #VHOST_NET_VQ_TX}
+     * @param sock the socket to serve, or null for none (fd -1)
+     * @return 0; -ENOBUFS for another index; -EFAULT if the ring has no place yet; -EBUSY while a work runs or another
+     *     ioctl waits. With packets of the old backend in the network the ioctl goes on: {@link #isWaiting}
+     */
+    public int setBackend(int index, Sock sock) {
+        return backend.set(index, sock);
+    }
+
+    /** {@link #setBackend(int, Sock)} for both rings. @return 0, or the first error */
+    public int setBackend(Sock sock) {
+        int rxErr = backend.set(VHOST_NET_VQ_RX, sock);
+        int txErr = backend.set(VHOST_NET_VQ_TX, sock);
+        return rxErr != 0 ? rxErr : txErr;
+    }
+
+    /**
+     * {@code vhost_net_flush}: waits for all zero-copy packets in the network, as before memory changes. When as
+     * {@link #setBackend(int, Sock)}.
+     *
+     * @param then what comes after that; at once if none is out
+     * @return 0 or -EBUSY
+     */
+    public int flush(Runnable then) {
+        return backend.flush(then);
+    }
+
+    /**
+     * The backends go ({@code vhost_net_release}): once the network has given back all, the guest gets what was not
+     * reported. When as {@link #setBackend(int, Sock)}.
+     *
+     * @return zero-copy sends still in flight: 0, or it goes on by itself when the last one is back
      */
     public int releaseBackend() {
-        int inFlight = zcopies.references() - 1;
-        if (inFlight > 0) {
-            return inFlight;
+        return backend.release(NOTHING);
+    }
+
+    /**
+     * {@code VHOST_RESET_OWNER}: as {@link #releaseBackend}, and then rings, memory and owner are forgotten.
+     *
+     * @return as there
+     */
+    public int resetOwner() {
+        return backend.release(() -> cpu.settle(dev::resetOwner));      // what it reported is published before
+    }
+
+    /** An ioctl waits for packets to come home; the last one lets it go on. */
+    public boolean isWaiting() {
+        return backend.isWaiting();
+    }
+
+    /**
+     * Runs an ioctl on a device in use: as a work of the worker's, between two others, where the kernel would take the
+     * mutex of a ring. Any agent.
+     *
+     * @return 0, or -EBUSY if another one has not begun yet
+     */
+    public int ioctl(Runnable action) {
+        if (!ioctl.compareAndSet(null, action)) {
+            return -Errno.EBUSY;
         }
-        shared.sock.pollIn(null);
-        txPoll.stop();
-        if (edition.has(Behaviour.COPIED_TAKE_SLOT)) {
-            while (zcopies.signalOldest(tx)) {
-                // report them all
-            }
-        } else {
-            zcopies.signalFinished(tx);
-        }
-        zcopies.check();
-        zcopies.putBackend();
-        shared.sock = null;
+        worker.queue(ioctlWork);
         return 0;
+    }
+
+    private boolean runIoctl() {
+        ioctl.getAndSet(null).run();
+        return false;
     }
 
     /** The agent to put on the worker's processor. */
     public VhostWorker worker() {
         return worker;
+    }
+
+    /** The device's other ioctls: owner, features, memory, log, rings. Those that change memory want a {@link #flush}. */
+    public VhostDev dev() {
+        return dev;
     }
 
     public VhostVirtqueue tx() {
@@ -143,14 +204,18 @@ public final class VhostNet {
     /** Checks the invariants that hold between any two steps. */
     public void check() {
         zcopies.check();
+        if (txMonitor != null) {
+            txMonitor.checkOutstanding(tx.outstanding());
+            rxMonitor.checkOutstanding(rx.outstanding());
+        }
     }
 
     /** All counters of the device. */
     public List<Counters<?>> counters() {
         List<Counters<?>> all = new ArrayList<>();
-        all.add(shared.counters);
+        all.add(txQueue.counters);
         all.add(zcopies.counters());
-        all.add(rxCounters);
+        all.add(rxQueue.counters);
         all.add(tx.counters());
         all.add(rx.counters());
         all.add(tx.errors());
@@ -160,17 +225,19 @@ public final class VhostNet {
 
     /** Zero-copy sends begun. */
     public long zerocopySends() {
-        return shared.counters.value(HandleTx.Count.ZEROCOPY);
+        return txQueue.counters.value(HandleTx.Count.ZEROCOPY);
     }
 
     /** Zero-copy sends whose callback has run. */
     public long callbacks() {
         return zcopies.counters().value(VhostZerocopy.Count.CALLBACKS)
-                + zcopies.counters().value(VhostZerocopy.Count.CALLBACKS_COPIED);
+                + zcopies.counters().value(VhostZerocopy.Count.CALLBACKS_COPIED)
+                + zcopies.counters().value(VhostZerocopy.Count.LATE_CALLBACKS);
     }
 
     public void close() {
         tx.close();
         rx.close();
+        rxQueue.bufs.close();
     }
 }

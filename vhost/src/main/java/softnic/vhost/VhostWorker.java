@@ -74,6 +74,11 @@ public final class VhostWorker implements Agent {
         return work;
     }
 
+    /** True if no work is under way but {@code itself}: when the mutexes of the device are free. */
+    boolean isBetweenWorks(VhostWork itself) {
+        return running == null || running == itself;
+    }
+
     /** True if nothing runs and nothing is on the list. For checks, when nobody queues. */
     public boolean isIdle() {
         return running == null && list.getAcquire((int) head & SLOTS - 1) == null;

@@ -2,6 +2,8 @@ package softnic.vhost;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
+import softnic.Behaviour;
 import softnic.Edition;
 import softnic.Quirk;
 import softnic.mm.IoVec;
@@ -30,7 +32,15 @@ final class VhostZerocopy {
     static final int VHOST_DMA_CLEAR_LEN = 0;
 
     /** What the pending ring counts. */
-    enum Count { CALLBACKS, CALLBACKS_COPIED }
+    enum Count {
+        CALLBACKS, CALLBACKS_COPIED,
+        /** upend_idx met done_idx: what was pending is forgotten (3.1). */
+        LAPPED,
+        /** A head beyond ubuf_info: 3.1 wrote behind the array. */
+        HEAD_OUT_OF_BOUNDS,
+        /** Callbacks of a backend that did not wait for them. */
+        LATE_CALLBACKS
+    }
 
     private static final int MASK = IoVec.UIO_MAXIOV - 1;
     private static final VarHandle LEN = MethodHandles.arrayElementVarHandle(int[].class);
@@ -43,9 +53,11 @@ final class VhostZerocopy {
     private final int[] headId = new int[IoVec.UIO_MAXIOV];
     private final int[] headLen = new int[IoVec.UIO_MAXIOV];
     private final Ubuf[] ubufInfo = new Ubuf[IoVec.UIO_MAXIOV];
-    private final VhostUbufRef ubufs = new VhostUbufRef();
+    private final int startIdx;
+    private VhostUbufRef ubufs;         // of the backend that is attached, or that somebody still waits for
     private int upendIdx;
     private int doneIdx;
+    private int failed;                 // FAILED entries reported and not counted yet
 
     /**
      * @param pollTx queues the TX work ({@code vhost_poll_queue}), for editions whose callback does that
@@ -56,11 +68,27 @@ final class VhostZerocopy {
         this.trace = trace;
         this.monitor = monitor;
         this.pollTx = pollTx;
-        upendIdx = startIdx & MASK;
-        doneIdx = upendIdx;
-        for (int i = 0; i < ubufInfo.length; i++) {
-            ubufInfo[i] = new Ubuf();
+        this.startIdx = startIdx & MASK;
+        reset();
+    }
+
+    /** Nothing is pending, and a backend may attach ({@code vhost_vq_reset}). */
+    void reset() {
+        upendIdx = startIdx;
+        doneIdx = startIdx;
+        Arrays.fill(headLen, VHOST_DMA_CLEAR_LEN);
+        Arrays.setAll(ubufInfo, i -> new Ubuf());       // one that is still out may find its slot taken
+        if (monitor != null) {
+            monitor.slotsReset();
         }
+        attach();
+    }
+
+    /** A backend comes: its sends are counted for themselves. @return the counter of the one before */
+    VhostUbufRef attach() {
+        VhostUbufRef old = ubufs;
+        ubufs = new VhostUbufRef(edition, monitor);
+        return old;
     }
 
     /** Takes the next slot for a packet whose pages go to the network. @return whom its skb must call */
@@ -69,8 +97,9 @@ final class VhostZerocopy {
             monitor.zerocopyChosen(len);
         }
         int slot = upendIdx;
-        Ubuf ubuf = ubufInfo[edition.has(Quirk.UBUF_BY_HEAD) ? head : slot];
+        Ubuf ubuf = ubufInfo[edition.has(Quirk.UBUF_BY_HEAD) ? byHead(head, slot) : slot];
         ubuf.desc = slot;
+        ubuf.ctx = ubufs;
         headId[slot] = head;
         LEN.setOpaque(headLen, slot, edition.dmaInProgress() == 0 ? len : edition.dmaInProgress());
         ubufs.get();
@@ -86,8 +115,23 @@ final class VhostZerocopy {
         advance(slot, false);
     }
 
+    /** A ring of more than 1024 descriptors has heads that ubuf_info has not; 3.1 did not look. */
+    private int byHead(int head, int slot) {
+        if (head <= MASK) {
+            return head;
+        }
+        counters.bump(Count.HEAD_OUT_OF_BOUNDS);
+        if (monitor != null) {
+            monitor.outOfBounds("ubuf_info[" + head + "] of " + IoVec.UIO_MAXIOV);
+        }
+        return slot;
+    }
+
     private void advance(int slot, boolean zerocopy) {
         upendIdx = upendIdx + 1 & MASK;
+        if (upendIdx == doneIdx) {
+            counters.bump(Count.LAPPED);
+        }
         if (monitor != null) {
             monitor.slotBegun(slot, zerocopy, pending());
         }
@@ -96,7 +140,7 @@ final class VhostZerocopy {
     /** The send that began last has failed and will be tried again: its slot is free. */
     void cancelLast(boolean zerocopy) {
         upendIdx = upendIdx - 1 & MASK;
-        if (zerocopy && !isDone(upendIdx)) {        // else the callback has put it already
+        if (zerocopy && (edition.has(Quirk.UBUF_PUT_TWICE) || !isDone(upendIdx))) {    // else the callback has put it
             ubufs.put();
         }
         LEN.setOpaque(headLen, upendIdx, VHOST_DMA_CLEAR_LEN);
@@ -144,13 +188,11 @@ final class VhostZerocopy {
      * @return how many of them had been copied after all ({@code tx_zcopy_err})
      */
     int signalFinished(VhostVirtqueue vq) {
-        int failed = 0;
         boolean any = isOldestDone();
         while (isOldestDone()) {
             trace.enter(Tracepoint.ADD_USED_AND_SIGNAL_N);
             trace.enter(Tracepoint.ADD_USED_N);
             do {
-                failed += (int) LEN.getOpaque(headLen, doneIdx) > edition.dmaDone() ? 1 : 0;
                 report(vq);
             } while (doneIdx != 0 && doneIdx != upendIdx && isDone(doneIdx));
             trace.exit(Tracepoint.ADD_USED_N);
@@ -159,7 +201,40 @@ final class VhostZerocopy {
         if (any) {
             vq.signal();
         }
-        return failed;
+        return takeFailed();
+    }
+
+    /** Packets reported since the last call that had been copied after all ({@code VHOST_DMA_FAILED_LEN}). */
+    int takeFailed() {
+        int n = failed;
+        failed = 0;
+        return n;
+    }
+
+    /** Reports all that is finished, however many turns that takes. For ioctls. */
+    void signalAll(VhostVirtqueue vq) {
+        if (edition.has(Behaviour.REPORTS_ONE_BY_ONE)) {
+            while (signalOldest(vq)) {
+                // report them all
+            }
+        } else {
+            signalFinished(vq);
+        }
+        if (monitor != null) {
+            monitor.oldBackendReported();
+        }
+    }
+
+    /** Reports what is pending, finished or not, and forgets whose it was (the cover letter's shutdown). */
+    void signalUnfinished(VhostVirtqueue vq) {
+        ubufs.abandon();
+        for (int slot = doneIdx; slot != upendIdx; slot = slot + 1 & MASK) {
+            LEN.setOpaque(headLen, slot, edition.dmaDone());
+            if (monitor != null) {
+                monitor.slotForced(slot);
+            }
+        }
+        signalAll(vq);
     }
 
     /** There is something to report. */
@@ -174,6 +249,7 @@ final class VhostZerocopy {
 
     private void report(VhostVirtqueue vq) {
         int slot = doneIdx;
+        failed += edition.has(Behaviour.FAILED_MARKER) && (int) LEN.getOpaque(headLen, slot) > edition.dmaDone() ? 1 : 0;
         LEN.setOpaque(headLen, slot, VHOST_DMA_CLEAR_LEN);
         doneIdx = slot + 1 & MASK;
         if (monitor != null) {
@@ -197,9 +273,9 @@ final class VhostZerocopy {
         return ubufs.count();
     }
 
-    /** The backend goes: drops its own reference. @return sends still in flight */
-    int putBackend() {
-        return ubufs.put();
+    /** Whom the sends of this backend are counted by. */
+    VhostUbufRef ubufs() {
+        return ubufs;
     }
 
     Counters<Count> counters() {
@@ -209,30 +285,58 @@ final class VhostZerocopy {
     void check() {
         if (monitor != null) {
             monitor.checkClearOutside(doneIdx, upendIdx, headLen);
-            monitor.checkReferences(ubufs.count());
+            monitor.checkReferences(ubufs.count(), ubufs.own());
         }
     }
 
-    /** One entry of {@code ubuf_info}: {@code desc} says which slot it stands for. */
+    /** One entry of {@code ubuf_info}: {@code desc} says which slot it stands for, {@code ctx} of which backend. */
     private final class Ubuf implements UbufInfo {
 
         private int desc;
+        private VhostUbufRef ctx;
 
         /** {@code vhost_zerocopy_callback}. Any agent. */
         @Override
         public void callback(boolean zerocopySuccess) {
             trace.enter(Tracepoint.ZEROCOPY_CALLBACK);
+            if (ctx.isAbandoned()) {
+                late();
+            } else if (edition.has(Quirk.POLL_BEFORE_MARK)) {
+                poll(ctx.count() - 1, ctx.count());
+                mark(zerocopySuccess);
+                ctx.put();
+            } else {
+                mark(zerocopySuccess);
+                int left = ctx.put();
+                if (!edition.has(Quirk.CALLBACK_WAKES_NOBODY)) {
+                    poll(left, left);
+                }
+            }
+            trace.exit(Tracepoint.ZEROCOPY_CALLBACK);
+        }
+
+        private void mark(boolean zerocopySuccess) {
             if (monitor != null) {
                 monitor.completed(desc);
             }
             int mark = zerocopySuccess || edition.dmaInProgress() == 0 ? edition.dmaDone() : edition.dmaDone() + 1;
             LEN.setRelease(headLen, desc, mark);
             counters.bump(zerocopySuccess ? Count.CALLBACKS : Count.CALLBACKS_COPIED);
-            int left = ubufs.put();
-            if (!edition.has(Quirk.CALLBACK_WAKES_NOBODY) && (left <= 1 || left % 16 == 0)) {
+        }
+
+        /** When one or no buffer will be left, and now and then: the guest may have stopped submitting. */
+        private void poll(int left, int count) {
+            if (left <= 1 || count % 16 == 0) {
                 pollTx.run();
             }
-            trace.exit(Tracepoint.ZEROCOPY_CALLBACK);
+        }
+
+        /** The slot belongs to nobody any more: nothing is touched. */
+        private void late() {
+            counters.bump(Count.LATE_CALLBACKS);
+            if (monitor != null) {
+                monitor.callbackAfterCleanup();
+            }
         }
     }
 }

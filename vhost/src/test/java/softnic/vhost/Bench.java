@@ -33,12 +33,19 @@ final class Bench implements AutoCloseable {
 
     /** @param rx the ring is the RX ring, else TX */
     Bench(Edition edition, int num, boolean zerocopy, boolean rx, int sndbuf) {
+        this(edition, num, zerocopy, rx, sndbuf, false);
+    }
+
+    private Bench(Edition edition, int num, boolean zerocopy, boolean rx, int sndbuf, boolean mergeable) {
         ram = new Ram(num);
         ring = ram.ring;
         sock = new FakeSock(sndbuf, zerocopy);
         WaitQueue wait = new WaitQueue();
         net = new VhostNet(edition, world, Trace.off(), ram.memory, ram.guest, wait, txKick, txCall, rxKick, rxCall,
                 violations, new VhostNet.Options(zerocopy, false, 1020, true));
+        if (mergeable) {
+            net.rx().setup().features(1L << VhostDev.VIRTIO_NET_F_MRG_RXBUF);
+        }
         (rx ? net.rx() : net.tx()).setVring(num, 0, Ram.AVAIL, Ram.USED);
         (rx ? net.tx() : net.rx()).setVring(8, Ram.DATA, Ram.DATA + 256, Ram.DATA + 512);
         world.add(world.addProcessor("vhost", "vhost", Cost.NONE, Cost.NONE), net.worker(), wait);
@@ -46,6 +53,12 @@ final class Bench implements AutoCloseable {
 
     static Bench tx(Edition edition, int num, boolean zerocopy) {
         Bench bench = new Bench(edition, num, zerocopy, false, Integer.MAX_VALUE);
+        bench.net.setBackend(bench.sock);
+        return bench;
+    }
+
+    static Bench rx(Edition edition, int num, boolean mergeable) {
+        Bench bench = new Bench(edition, num, true, true, Integer.MAX_VALUE, mergeable);
         bench.net.setBackend(bench.sock);
         return bench;
     }
@@ -72,6 +85,16 @@ final class Bench implements AutoCloseable {
 
     long count(HandleTx.Count name) {
         return counter("vhost.handle_tx", name.name());
+    }
+
+    long count(VhostZerocopy.Count name) {
+        return counter("vhost.zerocopy", name.name());
+    }
+
+    /** Does an ioctl on the device in use, as a work between two others. */
+    void ioctl(Runnable action) {
+        assert net.ioctl(action) == 0;
+        run();
     }
 
     long count(HandleRx.Count name) {

@@ -23,8 +23,10 @@ final class FakeSock extends Sock {
     final Deque<Integer> errors = new ArrayDeque<>();
     final Deque<Integer> arrived = new ArrayDeque<>();
     int recvError;
+    boolean callbackBeforeError;        // as macvtap, that copied and then found an error
     int attempts;
     Runnable onSend = () -> { };
+    Runnable onReceive = () -> { };
 
     FakeSock(int sndbuf, boolean zerocopy) {
         super(null, null, sndbuf);
@@ -34,6 +36,9 @@ final class FakeSock extends Sock {
     @Override
     public int sendmsg(IoVec iov, int lenBytes, UbufInfo ubuf) {
         attempts++;
+        if (!errors.isEmpty() && ubuf != null && callbackBeforeError) {
+            ubuf.callback(false);
+        }
         if (!errors.isEmpty()) {
             return -errors.remove();
         }
@@ -63,6 +68,7 @@ final class FakeSock extends Sock {
             return -Errno.EAGAIN;
         }
         int len = arrived.remove() + HDR;
+        onReceive.run();
         if (recvError != 0) {
             return -recvError;
         }

@@ -6,7 +6,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
-import softnic.Edition;
 import softnic.net.Sock;
 import softnic.sched.Cost;
 import softnic.sched.LiveRunner;
@@ -197,15 +196,5 @@ class VhostWorkerTest {
         assertThat(poll.stopIfFull(sock)).isFalse();        // less than half: waits no more
         DeadSkb.uncharge(sock, 1);
         assertThat(queued[0]).isEqualTo(1);
-    }
-
-    @Test
-    void referencesAreCountedFromOne() {
-        VhostUbufRef ref = new VhostUbufRef();
-        ref.get();
-        assertThat(ref.put()).isEqualTo(1);
-        assertThat(ref.put()).isZero();
-        org.assertj.core.api.Assertions.assertThatThrownBy(ref::get).isInstanceOf(AssertionError.class);
-        assertThat(Edition.ALL).hasSize(2);
     }
 }

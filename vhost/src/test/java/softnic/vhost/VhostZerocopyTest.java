@@ -217,6 +217,10 @@ class VhostZerocopyTest {
             zcopies.begin(1, 1000).callback(success);
             assertThat(zcopies.references()).isEqualTo(1);
             zcopies.cancelLast(true);
+            if (edition.has(Quirk.UBUF_PUT_TWICE)) {
+                assertThat(zcopies.references()).isZero();
+                continue;
+            }
             assertThat(zcopies.references()).isEqualTo(1);
             zcopies.begin(1, 1000).callback(success);
             zcopies.finishFailed();
@@ -246,8 +250,9 @@ class VhostZerocopyTest {
         zcopies.begin(2, 1000).callback(true);
         zcopies.begin(3, 1000).callback(false);
         assertThat(zcopies.counters().value(VhostZerocopy.Count.CALLBACKS_COPIED)).isEqualTo(2);
-        if (edition.has(Behaviour.COPIED_TAKE_SLOT)) {
-            assertThat(signalled(zcopies)).containsExactly(1, 2, 3);        // 3.1 makes no difference
+        if (edition.has(Behaviour.REPORTS_ONE_BY_ONE)) {
+            assertThat(signalled(zcopies)).containsExactly(1, 2, 3);
+            assertThat(zcopies.takeFailed()).isEqualTo(edition.has(Behaviour.FAILED_MARKER) ? 2 : 0);
         } else {
             assertThat(zcopies.signalFinished(vq)).isEqualTo(2);
             cpu.settleAll();
@@ -286,7 +291,8 @@ class VhostZerocopyTest {
             int before = polls;
             ubuf.callback(true);
             int left = zcopies.references();
-            boolean expected = !edition.has(Quirk.CALLBACK_WAKES_NOBODY) && (left <= 1 || left % 16 == 0);
+            boolean expected = !edition.has(Quirk.CALLBACK_WAKES_NOBODY) && (left <= 1
+                    || (edition.has(Quirk.POLL_BEFORE_MARK) ? left + 1 : left) % 16 == 0);
             assertThat(polls - before).as("%d left", left).isEqualTo(expected ? 1 : 0);
         }
         signalled(zcopies);
@@ -317,7 +323,7 @@ class VhostZerocopyTest {
         monitor.headUsed(9);
         monitor.headTaken(1);
         monitor.headTaken(1);
-        monitor.checkReferences(5);
+        monitor.checkReferences(5, 1);
         monitor.mustBeOrdered(true);
         monitor.headTaken(2);
         monitor.headUsed(2);
