@@ -69,6 +69,7 @@ public final class SkBuff {
     private int ipSummed;
     private int csumStart;
     private int csumOffset;
+    private int queueMapping;           // receive queue + 1, 0: not recorded
     private SkBuff next;
 
     SkBuff(SkbPool pool, int index) {
@@ -93,6 +94,7 @@ public final class SkBuff {
         ipSummed = CHECKSUM_NONE;
         csumStart = 0;
         csumOffset = 0;
+        queueMapping = 0;
         next = null;
         users = 1;
     }
@@ -111,6 +113,7 @@ public final class SkBuff {
         ipSummed = from.ipSummed;
         csumStart = from.csumStart;
         csumOffset = from.csumOffset;
+        queueMapping = from.queueMapping;
     }
 
     // ---- geometry
@@ -255,6 +258,16 @@ public final class SkBuff {
 
     public void protocol(int ethertype) {
         protocol = ethertype;
+    }
+
+    /** The NIC's receive queue it came by, or -1 ({@code skb_rx_queue_recorded}, {@code skb_get_rx_queue}). */
+    public int rxQueue() {
+        return queueMapping - 1;
+    }
+
+    /** {@code skb_record_rx_queue}. */
+    public void recordRxQueue(int queue) {
+        queueMapping = queue + 1;
     }
 
     // ---- checksum
