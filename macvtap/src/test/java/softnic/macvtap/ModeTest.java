@@ -52,7 +52,7 @@ class ModeTest {
 
     static Iterable<Edition> editions() {
         List<Edition> all = new ArrayList<>(Edition.ALL);
-        Edition.ALL.forEach(e -> all.add(e.withoutQuirks()));
+        Edition.ALL.stream().filter(e -> e.has(Quirk.SNDBUF_UNCHECKED)).forEach(e -> all.add(e.withoutQuirks()));
         return all;
     }
 

@@ -72,6 +72,7 @@ final class TapBench implements AutoCloseable {
     final Cpu cpu = new VirtualTimeRunner(CostTable.free());
     final SkbPool pool;
     final NetCore core;
+    final Edition edition;
     final Keeper dev;
     final Macvlan vlan;
     final MacvtapSock tap;
@@ -79,6 +80,7 @@ final class TapBench implements AutoCloseable {
     private final Arena arena = Arena.ofConfined();
 
     TapBench(Edition edition, int features, int sndbuf) {
+        this.edition = edition;
         guest.addRegion(0, arena.allocate(RAM_PAGES * 4096L, 4096));
         pool = new SkbPool(memory, pages, edition, cpu, Trace.off(), 600);
         core = new NetCore(edition, pool, cpu, Trace.off());
