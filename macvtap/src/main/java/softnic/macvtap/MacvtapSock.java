@@ -36,12 +36,6 @@ public final class MacvtapSock extends Sock {
 
     /** {@code TUN_READQ_SIZE}: packets that may wait for the reader. */
     public static final int TUN_READQ_SIZE = 500;
-    /** {@code GOODCOPY_LEN}: bytes copied of a zero-copy packet whose header length is unknown. */
-    public static final int GOODCOPY_LEN = 128;
-
-    /** {@code sizeof(struct skb_shared_info)} without its fragments, and {@code sizeof(skb_frag_t)}, x86-64. */
-    private static final int SHARED_INFO_SIZE = 48;
-    private static final int SKB_FRAG_SIZE = 16;
 
     /** What the tap counts. */
     public enum Count {
@@ -81,6 +75,7 @@ public final class MacvtapSock extends Sock {
     private final Llc llc;
     private final Trace trace;
     private final PhysMem memory;
+    private final LinearPart linearPart;
     private final ZerocopySg zerocopySg;
     private final VnetHdrToSkb vnetHdrToSkb;
     private final PutUser putUser;
@@ -111,6 +106,7 @@ public final class MacvtapSock extends Sock {
         this.trace = trace;
         this.memory = memory;
         this.vnetHdrSz = options.vnetHdrSz();
+        this.linearPart = new LinearPart(edition);
         this.zerocopySg = new ZerocopySg(edition, cpu, trace, memory, guest, rules);
         this.vnetHdrToSkb = new VnetHdrToSkb(edition, trace);
         this.ioctls = new TapIoctl(this, edition);
@@ -242,17 +238,18 @@ public final class MacvtapSock extends Sock {
         if (err != 0) {
             return err;
         }
-        int hdrLen = effectiveHdrLen(txHdr);
+        int hdrLen = LinearPart.hdrLen(txHdr);
         if (hdrLen > len || len < EthHeader.ETH_HLEN) {
             return -Errno.EINVAL;
         }
         boolean zerocopy = ubuf != null && isZerocopy();
-        int linear = zerocopy ? zerocopyLinear(iov, vnetHdrLen, hdrLen, len) : clamp(hdrLen);
+        int linear = zerocopy ? linearPart.ofZerocopy(iov, vnetHdrLen, hdrLen, len)
+                : linearPart.clamp(hdrLen);
         if (zerocopy && edition.has(Behaviour.COPIES_TOO_MANY_PAGES)
                 && ZerocopySg.pages(iov, vnetHdrLen + linear) > edition.maxSkbFrags()) {
             counters.bump(Count.TX_TOO_MANY_PAGES);
             zerocopy = false;
-            linear = clamp(hdrLen);
+            linear = linearPart.clamp(hdrLen);
         }
         SkBuff skb = zerocopy ? allocZerocopy(linear, hdrLen) : allocSkb(len, linear);
         if (skb == null) {
@@ -302,37 +299,6 @@ public final class MacvtapSock extends Sock {
         if (ubuf != null && edition.has(Behaviour.COPIES_TOO_MANY_PAGES) && !edition.has(Quirk.COPY_COMPLETED_EARLY)) {
             ubuf.callback(false);
         }
-    }
-
-    /** hdr_len, made large enough for the checksum field; the store truncates to 16 bits as the kernel's does. */
-    private static int effectiveHdrLen(VirtioNetHdr hdr) {
-        int hdrLen = hdr.hdrLen();
-        int needed = hdr.csumStart() + hdr.csumOffset() + 2;
-        boolean needsCsum = (hdr.flags() & VirtioNetHdr.VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0;
-        return needsCsum && needed > hdrLen ? needed & 0xFFFF : hdrLen;
-    }
-
-    /** Bytes that a zero-copy packet has copied: the headers, and in 3.6 vectors for which no fragment is left. */
-    private int zerocopyLinear(IoVec iov, int vnetHdrLen, int hdrLen, int len) {
-        int copy = hdrLen;
-        int over = iov.count() - edition.maxSkbFrags();
-        if (over > 0 && edition.has(Behaviour.LINEAR_VECTORS)) {
-            copy = (int) Math.clamp(iov.length(0, over) - vnetHdrLen, (long) hdrLen, Integer.MAX_VALUE);
-        }
-        int linear = clamp(copy == 0 ? GOODCOPY_LEN : copy);
-        return edition.has(Quirk.STALE_TAIL) ? linear : Math.min(linear, len);
-    }
-
-    private int clamp(int linear) {
-        int least = edition.has(Quirk.SHORT_LINEAR) ? 0 : EthHeader.ETH_HLEN;
-        int most = edition.has(Quirk.HUGE_LINEAR) ? Integer.MAX_VALUE : maxLinear(edition);
-        return Math.clamp(linear, least, most);
-    }
-
-    /** Largest linear part of an skb whose head is one page ({@code SKB_MAX_HEAD}). */
-    static int maxLinear(Edition edition) {
-        int sharedInfo = SHARED_INFO_SIZE + edition.maxSkbFrags() * SKB_FRAG_SIZE;
-        return PhysMem.PAGE_SIZE - edition.tapReserve() - (sharedInfo + SkbPool.CACHE_LINE - 1 & -SkbPool.CACHE_LINE);
     }
 
     private SkBuff allocZerocopy(int linear, int hdrLen) {

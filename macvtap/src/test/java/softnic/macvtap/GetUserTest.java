@@ -123,7 +123,7 @@ class GetUserTest {
     /** The linear part has a limit, and a checksum field must lie in it; since 5.x it is pulled there. */
     @Test
     void aChecksumFieldBeyondOnePageIsRefusedWhereTheLinearPartEndsBefore() {
-        int most = MacvtapSock.maxLinear(edition);
+        int most = LinearPart.most(edition);
         TapBench packet = bench.header(1, 0, 20, 0, most - 14, 13).piece(random, DATA, 5000);
         if (edition.has(Behaviour.VNET_HDR_PULLS)) {
             assertThat(sent(packet, owner).headlen()).isEqualTo(most + 1);
@@ -188,7 +188,7 @@ class GetUserTest {
 
     @Test
     void theHeadersAreCopiedAndTheRestIsPinned() {
-        int most = MacvtapSock.maxLinear(edition);
+        int most = LinearPart.most(edition);
         assertThat(most).isEqualTo(edition.maxSkbFrags() == 18 ? 3712 : 3776 - edition.tapReserve());
         int[] hdrLens = {0, 5, 14, 54, most, most + 1, 5000};
         int[] expected = {128, 14, 14, 54, most, most, most};

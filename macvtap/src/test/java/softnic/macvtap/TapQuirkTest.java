@@ -270,7 +270,7 @@ class TapQuirkTest {
             bench.iov.add(bench.guest.hpa(DATA), 61_000);
             assertThat(bench.send(owner)).isPositive();
             assertThat(bench.send(null)).isPositive();
-            int expected = edition.has(Quirk.HUGE_LINEAR) ? 60_000 : MacvtapSock.maxLinear(edition);
+            int expected = edition.has(Quirk.HUGE_LINEAR) ? 60_000 : LinearPart.most(edition);
             assertThat(bench.dev.taken).allSatisfy(skb -> assertThat(skb.headlen()).isEqualTo(expected));
             assertNothingKept();
         });
