@@ -165,6 +165,7 @@ public final class HostKernel implements AutoCloseable {
     public List<Counters<?>> counters() {
         List<Counters<?>> all = new ArrayList<>(vhost.counters());
         all.add(tap.counters());
+        all.add(tap.rules());
         all.add(macvlan.counters());
         all.add(netCore.counters());
         all.add(skbs.counters());

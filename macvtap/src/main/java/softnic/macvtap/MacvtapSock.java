@@ -3,6 +3,7 @@ package softnic.macvtap;
 import java.lang.foreign.MemorySegment;
 import softnic.Behaviour;
 import softnic.Edition;
+import softnic.Quirk;
 import softnic.mm.Errno;
 import softnic.mm.GuestMemory;
 import softnic.mm.IoVec;
@@ -12,7 +13,6 @@ import softnic.mm.Slab;
 import softnic.net.EthHeader;
 import softnic.net.NetCore;
 import softnic.net.NetDevice;
-import softnic.net.SkbQueue;
 import softnic.net.Sock;
 import softnic.sched.Cost;
 import softnic.sched.Cpu;
@@ -36,13 +36,11 @@ public final class MacvtapSock extends Sock {
 
     /** {@code TUN_READQ_SIZE}: packets that may wait for the reader. */
     public static final int TUN_READQ_SIZE = 500;
-    /** {@code GOODCOPY_LEN}: bytes copied of a zero-copy packet whose header length is unknown. */
-    public static final int GOODCOPY_LEN = 128;
 
     /** What the tap counts. */
     public enum Count {
         TX_ZEROCOPY, TX_COPIED, TX_COPIED_BYTES, TX_TOO_MANY_PAGES, TX_EAGAIN, TX_EINVAL, TX_EFAULT, TX_NOMEM,
-        RX_QUEUED, RX_DROPPED, RX_READ, RX_TRUNCATED
+        TX_UNLINKED, RX_QUEUED, RX_DROPPED, RX_READ, RX_TRUNCATED
     }
 
     /**
@@ -62,23 +60,39 @@ public final class MacvtapSock extends Sock {
         }
     }
 
+    /** {@code POLLIN | POLLRDNORM}. */
+    public static final int POLLIN = 0x0041;
+    /** {@code POLLOUT | POLLWRNORM}. */
+    public static final int POLLOUT = 0x0104;
+    /** {@code MSG_TRUNC} (include/linux/socket.h). */
+    public static final int MSG_TRUNC = 0x20;
+    /** {@code MSG_DONTWAIT}. */
+    public static final int MSG_DONTWAIT = 0x40;
+
     private final Edition edition;
-    private final Macvlan vlan;
     private final NetCore core;
     private final Cpu cpu;
     private final Llc llc;
     private final Trace trace;
     private final PhysMem memory;
-    private final int vnetHdrSz;
+    private final LinearPart linearPart;
     private final ZerocopySg zerocopySg;
     private final VnetHdrToSkb vnetHdrToSkb;
-    private final SkbQueue receiveQueue = new SkbQueue(TUN_READQ_SIZE);
-    private final Counters<Count> counters = Counters.of("macvtap", Count.class);
+    private final PutUser putUser;
+    private final TapIoctl ioctls;
+    private final TapRing receiveQueue = new TapRing(TUN_READQ_SIZE);
+    private final Counters<Count> counters = Counters.shared("macvtap", Count.class);
+    private final Counters<TapRule> rules = Counters.of("macvtap.rule", TapRule.class);
     private final Slab scratch = new Slab(PhysMem.PAGE_SIZE);
     private final long txHdrHpa;
-    private final long rxHdrHpa;
     private final VirtioNetHdr txHdr = new VirtioNetHdr();
-    private final VirtioNetHdr rxHdr = new VirtioNetHdr();
+    private volatile Macvlan vlan;          // null: the device is gone
+    private volatile int vnetHdrSz;
+    private volatile int flags = TapIoctl.IFF_VNET_HDR | TapIoctl.IFF_NO_PI | TapIoctl.IFF_TAP;
+    private boolean enabled = true;
+    private int offloads;
+    private int allocErr;
+    private boolean truncated;
 
     /** {@code macvtap_open}: zero-copy if the device has both NETIF_F_HIGHDMA and NETIF_F_SG, now and for good. */
     public MacvtapSock(Macvlan vlan, Edition edition, NetCore core, Cpu cpu, Llc llc, Trace trace, PhysMem memory,
@@ -92,19 +106,82 @@ public final class MacvtapSock extends Sock {
         this.trace = trace;
         this.memory = memory;
         this.vnetHdrSz = options.vnetHdrSz();
-        this.zerocopySg = new ZerocopySg(edition, cpu, trace, memory, guest);
-        this.vnetHdrToSkb = new VnetHdrToSkb(trace);
+        this.linearPart = new LinearPart(edition);
+        this.zerocopySg = new ZerocopySg(edition, cpu, trace, memory, guest, rules);
+        this.vnetHdrToSkb = new VnetHdrToSkb(edition, trace);
+        this.ioctls = new TapIoctl(this, edition);
         this.txHdrHpa = memory.addRegion(scratch.segment());
-        this.rxHdrHpa = txHdrHpa + SkbPool.CACHE_LINE;
+        this.putUser = new PutUser(memory, vnetHdrToSkb, txHdrHpa + SkbPool.CACHE_LINE);
+        txHdr.wrap(memory, txHdrHpa);
         NetDevice asked = edition.has(Behaviour.ZEROCOPY_OF_LOWER_DEVICE) ? vlan.lowerdev() : vlan;
         int both = NetDevice.NETIF_F_HIGHDMA | NetDevice.NETIF_F_SG;
         zerocopy((asked.features() & both) == both);
-        vlan.tap(this);
+        vlan.open(this);
     }
 
+    /** 0 if the tap was set up without {@code IFF_VNET_HDR}. */
     @Override
     public int vnetHdrSz() {
+        return (flags & TapIoctl.IFF_VNET_HDR) != 0 ? vnetHdrSz : 0;
+    }
+
+    // ---- ioctls; whoever has the tap open, off the path
+
+    /**
+     * {@code macvtap_ioctl}, with the numbers of {@link TapIoctl}.
+     *
+     * @return what was asked for, or 0; -EINVAL, -ENOLINK without a device, -EBUSY, -EADDRNOTAVAIL
+     */
+    public long ioctl(int cmd, long arg) {
+        return ioctls.ioctl(cmd, arg);
+    }
+
+    int flags() {
+        return flags;
+    }
+
+    void flags(int iff) {
+        flags = iff;
+    }
+
+    int vnetHdrField() {
         return vnetHdrSz;
+    }
+
+    void vnetHdrField(int bytes) {
+        vnetHdrSz = bytes;
+    }
+
+    /** {@code TUN_F_*} that the reader can finish itself ({@code tap_features}); 0 before the first ioctl. */
+    int offloads() {
+        return offloads;
+    }
+
+    void offloads(int tunF) {
+        offloads = tunF;
+    }
+
+    Macvlan vlan() {
+        return vlan;
+    }
+
+    boolean isEnabled() {
+        return enabled;
+    }
+
+    /** Off its device, or back. */
+    void enable(boolean on) {
+        enabled = on;
+        if (on) {
+            vlan.enable(this);
+        } else {
+            vlan.disable(this);
+        }
+    }
+
+    /** The device is gone: what is sent from now on is dropped. */
+    void detach() {
+        vlan = null;
     }
 
     // ---- transmit
@@ -113,13 +190,30 @@ public final class MacvtapSock extends Sock {
     @Override
     public int sendmsg(IoVec iov, int lenBytes, UbufInfo ubuf) {
         trace.enter(Tracepoint.SENDMSG);
+        int rc = send(iov, lenBytes, ubuf);
+        trace.exit(Tracepoint.SENDMSG);
+        return rc;
+    }
+
+    /**
+     * {@code macvtap_write}, with O_NONBLOCK: there is no msghdr, so nothing is ever sent without copying. By whoever
+     * has the tap open instead of a worker.
+     */
+    public int write(IoVec iov, int lenBytes) {
+        return send(iov, lenBytes, null);
+    }
+
+    private int send(IoVec iov, int lenBytes, UbufInfo ubuf) {
         trace.enter(Tracepoint.GET_USER);
         int rc = getUser(iov, lenBytes, ubuf);
         if (rc < 0) {
             counters.bump(reason(rc));
+            Macvlan dev = vlan;
+            if (dev != null) {
+                dev.countTxDropped();
+            }
         }
         trace.exit(Tracepoint.GET_USER);
-        trace.exit(Tracepoint.SENDMSG);
         return rc;
     }
 
@@ -135,98 +229,129 @@ public final class MacvtapSock extends Sock {
 
     /** {@code macvtap_get_user}: header, copy or pin, offload fields, and on to macvlan. */
     private int getUser(IoVec iov, int totalLen, UbufInfo ubuf) {
-        int len = totalLen - vnetHdrSz;
+        int vnetHdrLen = vnetHdrSz();               // once: an ioctl may change it
+        int len = totalLen - vnetHdrLen;
         if (len < 0) {
             return -Errno.EINVAL;
         }
-        int err = iov.copyTo(memory, 0, txHdrHpa, VirtioNetHdr.SIZE);
+        int err = readHeader(iov, vnetHdrLen);
         if (err != 0) {
             return err;
         }
-        VirtioNetHdr hdr = txHdr.wrap(memory, txHdrHpa);
-        int hdrLen = effectiveHdrLen(hdr);
+        int hdrLen = LinearPart.hdrLen(txHdr);
         if (hdrLen > len || len < EthHeader.ETH_HLEN) {
             return -Errno.EINVAL;
         }
         boolean zerocopy = ubuf != null && isZerocopy();
-        int linear = zerocopy ? zerocopyLinear(hdrLen) : clamp(hdrLen);
-        if (zerocopy && edition.has(Behaviour.CLAMPS_LINEAR)
-                && ZerocopySg.pages(iov, vnetHdrSz + linear) > edition.maxSkbFrags()) {
+        int linear = zerocopy ? linearPart.ofZerocopy(iov, vnetHdrLen, hdrLen, len)
+                : linearPart.clamp(hdrLen);
+        if (zerocopy && edition.has(Behaviour.COPIES_TOO_MANY_PAGES)
+                && ZerocopySg.pages(iov, vnetHdrLen + linear) > edition.maxSkbFrags()) {
             counters.bump(Count.TX_TOO_MANY_PAGES);
             zerocopy = false;
-            linear = clamp(hdrLen);
+            linear = linearPart.clamp(hdrLen);
         }
-        SkBuff skb = allocSkb(zerocopy ? linear : len, linear);
+        SkBuff skb = zerocopy ? allocZerocopy(linear, hdrLen) : allocSkb(len, linear);
         if (skb == null) {
-            return allocErr();
+            return allocErr;
         }
-        err = fill(skb, iov, len, zerocopy);
+        err = fill(skb, iov, vnetHdrLen, len, zerocopy);
+        if (err == 0 && !zerocopy && ubuf != null && edition.has(Quirk.COPY_COMPLETED_EARLY)) {
+            ubuf.callback(false);
+        }
         if (err == 0) {
-            err = describe(skb, hdr);
+            err = describe(skb, vnetHdrLen);
         }
         if (err != 0) {
-            skb.kfree();
-            return err;
+            return failed(skb, zerocopy, err);
         }
         if (zerocopy) {
             skb.shinfo().zerocopy(ubuf);
             counters.bump(Count.TX_ZEROCOPY);
         } else {
-            counters.bump(Count.TX_COPIED);
-            counters.add(Count.TX_COPIED_BYTES, len);
-            if (ubuf != null) {
-                ubuf.callback(false);
-            }
+            copied(len, ubuf);
         }
         transmit(skb);
         return totalLen;
     }
 
-    /** hdr_len, made large enough for the checksum field; the store truncates to 16 bits as the kernel's does. */
-    private static int effectiveHdrLen(VirtioNetHdr hdr) {
-        int hdrLen = hdr.hdrLen();
-        int needed = hdr.csumStart() + hdr.csumOffset() + 2;
-        boolean needsCsum = (hdr.flags() & VirtioNetHdr.VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0;
-        return needsCsum && needed > hdrLen ? needed & 0xFFFF : hdrLen;
+    /** The first ten bytes; what {@code vnet_hdr_sz} has more is skipped. */
+    private int readHeader(IoVec iov, int vnetHdrLen) {
+        if (vnetHdrLen == 0) {
+            txHdr.set(0, 0, 0, 0, 0, 0);
+            return 0;
+        }
+        return iov.copyTo(memory, 0, txHdrHpa, VirtioNetHdr.SIZE);
     }
 
-    private int zerocopyLinear(int hdrLen) {
-        return clamp(hdrLen == 0 ? GOODCOPY_LEN : hdrLen);
+    private int failed(SkBuff skb, boolean zerocopy, int err) {
+        if (zerocopy && edition.has(Quirk.FLAG_BEFORE_SUCCESS)) {
+            rules.bump(TapRule.GARBAGE_CALLBACK);
+        }
+        skb.kfree();
+        return err;
     }
 
-    private int clamp(int linear) {
-        return edition.has(Behaviour.CLAMPS_LINEAR)
-                ? Math.clamp(linear, EthHeader.ETH_HLEN, VnetHdrToSkb.maxLinear(edition.tapReserve())) : linear;
+    /** The owner of a packet that was copied hears so before it is sent; up to 3.8, from vhost itself. */
+    private void copied(int len, UbufInfo ubuf) {
+        counters.bump(Count.TX_COPIED);
+        counters.add(Count.TX_COPIED_BYTES, len);
+        if (ubuf != null && edition.has(Behaviour.COPIES_TOO_MANY_PAGES) && !edition.has(Quirk.COPY_COMPLETED_EARLY)) {
+            ubuf.callback(false);
+        }
+    }
+
+    private SkBuff allocZerocopy(int linear, int hdrLen) {
+        SkBuff skb = allocSkb(linear, edition.has(Quirk.PINS_OVER_PAGES) ? hdrLen : linear);
+        if (skb == null || skb.dataLen() == 0) {
+            return skb;
+        }
+        rules.bump(TapRule.PINS_OVER_ALLOCATED);
+        return refused(skb, -Errno.EMSGSIZE);
+    }
+
+    private SkBuff refused(SkBuff skb, int err) {
+        allocErr = err;
+        skb.kfree();
+        return null;
     }
 
     /** {@code macvtap_alloc_skb}: {@code len} bytes to be filled, of which {@code linear} in the head. */
     private SkBuff allocSkb(int len, int linear) {
         int prepad = edition.tapReserve();
         int head = prepad + len < PhysMem.PAGE_SIZE || linear == 0 ? len : linear;
-        SkBuff skb = allocSendPskb(prepad + head, len - head);
-        if (skb != null) {
-            skb.reserveAndPut(prepad, head);
+        int most = edition.maxSkbFrags() * PhysMem.PAGE_SIZE;
+        boolean beyond = len - head > most && edition.has(Quirk.PSKB_PAGES_UNCOUNTED);
+        SkBuff skb = allocSendPskb(prepad + head, beyond ? most : len - head);
+        if (skb == null) {
+            allocErr = allocErr();
+            return null;
         }
+        if (beyond) {
+            rules.bump(TapRule.PAGES_BEYOND_FRAGS);
+            return refused(skb, -Errno.EMSGSIZE);
+        }
+        skb.reserveAndPut(prepad, head);
         return skb;
     }
 
-    private int fill(SkBuff skb, IoVec iov, int len, boolean zerocopy) {
+    private int fill(SkBuff skb, IoVec iov, int offset, int len, boolean zerocopy) {
         if (zerocopy) {
-            return zerocopySg.fromIovec(skb, this, iov, vnetHdrSz);
+            return zerocopySg.fromIovec(skb, this, iov, offset);
         }
         trace.enter(Tracepoint.COPY_DATAGRAM);
-        int err = copyFromIovec(skb, iov, len);
+        int err = copyFromIovec(skb, iov, offset, len);
         trace.exit(Tracepoint.COPY_DATAGRAM);
         return err;
     }
 
     /** {@code skb_copy_datagram_from_iovec} (net/core/datagram.c). */
-    private int copyFromIovec(SkBuff skb, IoVec iov, int len) {
+    private int copyFromIovec(SkBuff skb, IoVec iov, int offset, int len) {
         int done = skb.headlen();
-        int err = iov.copyTo(memory, vnetHdrSz, skb.dataHpa(), done);
+        int err = iov.copyTo(memory, offset, skb.dataHpa(), done);
         SkbSharedInfo shinfo = skb.shinfo();
         for (int i = 0; i < shinfo.nrFrags() && err == 0; i++) {
-            err = iov.copyTo(memory, vnetHdrSz + done, shinfo.frag(i).hpa(), shinfo.frag(i).size());
+            err = iov.copyTo(memory, offset + done, shinfo.frag(i).hpa(), shinfo.frag(i).size());
             done += shinfo.frag(i).size();
         }
         cpu.charge(Cost.VHOST_COPY, len);
@@ -235,34 +360,41 @@ public final class MacvtapSock extends Sock {
         return err;
     }
 
-    private int describe(SkBuff skb, VirtioNetHdr hdr) {
+    private int describe(SkBuff skb, int vnetHdrLen) {
+        if (skb.headlen() < EthHeader.ETH_HLEN) {
+            rules.bump(TapRule.ETH_HEADER_NOT_COPIED);
+        }
         skb.networkHeaderAt(EthHeader.ETH_HLEN);
         skb.resetMacHeader();
         MemorySegment m = memory.segment(skb.dataHpa());
         skb.protocol(EthHeader.type(m, PhysMem.offset(skb.dataHpa())));
-        return vnetHdrToSkb.toSkb(hdr, skb);
+        return vnetHdrLen == 0 ? 0 : vnetHdrToSkb.toSkb(txHdr, skb);
     }
 
     private void transmit(SkBuff skb) {
-        if (edition.has(Behaviour.XMIT_THROUGH_MACVLAN_QUEUE)) {
-            core.devQueueXmit(skb, vlan);
+        Macvlan dev = vlan;
+        if (dev == null) {
+            counters.bump(Count.TX_UNLINKED);
+            skb.kfree();
+        } else if (edition.has(Behaviour.XMIT_THROUGH_MACVLAN_QUEUE)) {
+            core.devQueueXmit(skb, dev);
         } else {
-            vlan.startXmit(skb);
+            dev.startXmit(skb);
         }
     }
 
     // ---- receive
 
-    /** {@code macvtap_receive}, {@code macvtap_forward}: a frame for the guest. Softirq only. */
-    void receive(SkBuff skb) {
-        skb.push(EthHeader.ETH_HLEN);
-        if (receiveQueue.add(skb)) {
-            counters.bump(Count.RX_QUEUED);
+    /** A frame for the guest; false: no room, and the frame is freed. Softirq, or the worker of a sibling. */
+    boolean enqueue(SkBuff skb) {
+        boolean room = receiveQueue.add(skb);
+        counters.bump(room ? Count.RX_QUEUED : Count.RX_DROPPED);
+        if (room) {
             dataReady();
         } else {
-            counters.bump(Count.RX_DROPPED);
             skb.kfree();
         }
+        return room;
     }
 
     @Override
@@ -271,35 +403,72 @@ public final class MacvtapSock extends Sock {
         return skb == null ? 0 : skb.len();
     }
 
-    /** {@code macvtap_recvmsg}, {@code macvtap_put_user}. Worker only. */
     @Override
     public int recvmsg(IoVec iov, int lenBytes) {
+        return recvmsg(iov, lenBytes, MSG_DONTWAIT);
+    }
+
+    /**
+     * {@code macvtap_recvmsg}. Worker only.
+     *
+     * @param msgFlags MSG_DONTWAIT, and MSG_TRUNC: to hear the frame's length even if less was copied
+     * @return bytes written, virtio_net_hdr included, or with MSG_TRUNC what would have been; -EINVAL for other flags
+     *     or no room for the header, -EAGAIN, -EFAULT
+     */
+    public int recvmsg(IoVec iov, int lenBytes, int msgFlags) {
+        truncated = false;
+        if ((msgFlags & ~(MSG_DONTWAIT | MSG_TRUNC)) != 0) {
+            return -Errno.EINVAL;
+        }
         SkBuff skb = receiveQueue.poll();
         if (skb == null) {
             return -Errno.EAGAIN;
         }
-        vnetHdrToSkb.fromSkb(skb, rxHdr.wrap(memory, rxHdrHpa));
-        rxHdr.numBuffers(1);
-        int copied = Math.min(skb.len(), lenBytes - vnetHdrSz);
-        if (copied < skb.len()) {
-            counters.bump(Count.RX_TRUNCATED);
-        }
-        int err = copied < 0 ? -Errno.EINVAL : iov.copyFrom(memory, 0, rxHdrHpa, vnetHdrSz);
-        if (err == 0) {
-            assert skb.dataLen() == 0 : "fragments on receive";
-            err = iov.copyFrom(memory, vnetHdrSz, skb.dataHpa(), copied);
-        }
+        int ret = putUser.put(skb, iov, lenBytes, vnetHdrSz());
         counters.bump(Count.RX_READ);
+        if (ret < 0) {
+            skb.kfree();
+            return ret;
+        }
         skb.consume();
-        return err != 0 ? err : copied + vnetHdrSz;
+        if (ret > lenBytes) {
+            truncated = true;
+            counters.bump(Count.RX_TRUNCATED);
+            return (msgFlags & MSG_TRUNC) != 0 ? ret : lenBytes;
+        }
+        return ret;
+    }
+
+    /** The last {@link #recvmsg} gave less than the frame ({@code MSG_TRUNC} in {@code msg_flags}). */
+    public boolean isTruncated() {
+        return truncated;
+    }
+
+    /** What could be done now without waiting ({@code macvtap_poll}): {@link #POLLIN}, {@link #POLLOUT}. */
+    public int poll() {
+        int mask = receiveQueue.peek() != null ? POLLIN : 0;
+        if (!isWriteable()) {
+            wantSpace();                    // volatile: asked before looking again
+        }
+        return isWriteable() ? mask | POLLOUT : mask;
     }
 
     public Counters<Count> counters() {
         return counters;
     }
 
-    /** Releases the socket's own memory, and packets nobody read. */
+    /** Where the kernel of this edition would have left its memory. */
+    public Counters<TapRule> rules() {
+        return rules;
+    }
+
+    /** Takes the queue off its device; releases the socket's own memory, and packets nobody read. */
     public void close() {
+        Macvlan dev = vlan;
+        if (dev != null) {
+            dev.close(this);
+            vlan = null;
+        }
         for (SkBuff skb = receiveQueue.poll(); skb != null; skb = receiveQueue.poll()) {
             skb.kfree();
         }

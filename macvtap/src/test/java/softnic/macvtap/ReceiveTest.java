@@ -25,10 +25,8 @@ class ReceiveTest {
 
     @AfterEach
     void allIsHome() {
-        bench.tap.close();
+        bench.close();
         assertThat(bench.pool.inUse()).isZero();
-        bench.pool.close();
-        bench.pages.close();
     }
 
     /** As a driver hands it up: data begins behind the Ethernet header. */

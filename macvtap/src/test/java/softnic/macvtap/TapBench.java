@@ -1,8 +1,12 @@
 package softnic.macvtap;
 
 import java.lang.foreign.Arena;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import softnic.Edition;
 import softnic.mm.GuestMemory;
@@ -66,12 +70,40 @@ final class TapBench implements AutoCloseable {
         }
     }
 
-    final PhysMem memory = new PhysMem();
-    final GuestMemory guest = new GuestMemory(memory);
-    final PageAllocator pages = new PageAllocator(memory, PAGES);
-    final Cpu cpu = new VirtualTimeRunner(CostTable.free());
+    /** What takes long to make; a bench that ends clean leaves it to the next of its edition. */
+    private record Pools(PhysMem memory, PageAllocator pages, Cpu cpu, SkbPool pool) {
+
+        private static final Map<Edition, Deque<Pools>> IDLE = new HashMap<>();
+
+        static Pools of(Edition edition) {
+            Pools idle = IDLE.computeIfAbsent(edition, e -> new ArrayDeque<>()).poll();
+            if (idle != null) {
+                return idle;
+            }
+            PhysMem memory = new PhysMem();
+            PageAllocator pages = new PageAllocator(memory, PAGES);
+            Cpu cpu = new VirtualTimeRunner(CostTable.free());
+            return new Pools(memory, pages, cpu, new SkbPool(memory, pages, edition, cpu, Trace.off(), 600));
+        }
+
+        void close(Edition edition) {
+            if (pool.inUse() == 0 && pages.inUse() == 0) {
+                IDLE.get(edition).add(this);
+            } else {
+                pool.close();
+                pages.close();
+            }
+        }
+    }
+
+    private final Pools pools;
+    final PhysMem memory;
+    final GuestMemory guest;
+    final PageAllocator pages;
+    final Cpu cpu;
     final SkbPool pool;
     final NetCore core;
+    final Edition edition;
     final Keeper dev;
     final Macvlan vlan;
     final MacvtapSock tap;
@@ -79,8 +111,14 @@ final class TapBench implements AutoCloseable {
     private final Arena arena = Arena.ofConfined();
 
     TapBench(Edition edition, int features, int sndbuf) {
+        this.edition = edition;
+        pools = Pools.of(edition);
+        memory = pools.memory();
+        pages = pools.pages();
+        cpu = pools.cpu();
+        pool = pools.pool();
+        guest = new GuestMemory(memory);
         guest.addRegion(0, arena.allocate(RAM_PAGES * 4096L, 4096));
-        pool = new SkbPool(memory, pages, edition, cpu, Trace.off(), 600);
         core = new NetCore(edition, pool, cpu, Trace.off());
         dev = new Keeper(features);
         vlan = new Macvlan("macvtap0", MAC, dev, edition, core, Trace.off());
@@ -160,8 +198,7 @@ final class TapBench implements AutoCloseable {
     @Override
     public void close() {
         tap.close();
-        pool.close();
-        pages.close();
+        pools.close(edition);
         arena.close();
     }
 }

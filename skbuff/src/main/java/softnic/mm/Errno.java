@@ -11,12 +11,15 @@ public final class Errno {
     public static final int ENOMEM = 12;
     public static final int EFAULT = 14;
     public static final int EBUSY = 16;
+    public static final int ENODEV = 19;
     public static final int EINVAL = 22;
     public static final int ENOSPC = 28;
     public static final int EPIPE = 32;
+    public static final int ENOLINK = 67;
     public static final int EMSGSIZE = 90;
     public static final int EPROTONOSUPPORT = 93;
     public static final int EOPNOTSUPP = 95;
+    public static final int EADDRNOTAVAIL = 99;
     public static final int ENOBUFS = 105;
 
     private Errno() {
@@ -34,12 +37,15 @@ public final class Errno {
             case ENOMEM -> "ENOMEM";
             case EFAULT -> "EFAULT";
             case EBUSY -> "EBUSY";
+            case ENODEV -> "ENODEV";
             case EINVAL -> "EINVAL";
             case ENOSPC -> "ENOSPC";
             case EPIPE -> "EPIPE";
+            case ENOLINK -> "ENOLINK";
             case EMSGSIZE -> "EMSGSIZE";
             case EPROTONOSUPPORT -> "EPROTONOSUPPORT";
             case EOPNOTSUPP -> "EOPNOTSUPP";
+            case EADDRNOTAVAIL -> "EADDRNOTAVAIL";
             case ENOBUFS -> "ENOBUFS";
             default -> "errno " + Math.abs(errno);
         };

@@ -71,6 +71,7 @@ public final class SkBuff {
     private int csumStart;
     private int csumOffset;
     private int csum;
+    private int queueMapping;           // receive queue + 1, 0: not recorded
     private SkBuff next;
 
     SkBuff(SkbPool pool, int index) {
@@ -97,6 +98,7 @@ public final class SkBuff {
         csumStart = 0;
         csumOffset = 0;
         csum = 0;
+        queueMapping = 0;
         next = null;
         users = 1;
     }
@@ -123,6 +125,7 @@ public final class SkBuff {
         csumOffset = from.csumOffset;
         csum = from.csum;
         unreadable = from.unreadable;
+        queueMapping = from.queueMapping;
     }
 
     // ---- geometry
@@ -291,6 +294,16 @@ public final class SkBuff {
 
     public void protocol(int ethertype) {
         protocol = ethertype;
+    }
+
+    /** The NIC's receive queue it came by, or -1 ({@code skb_rx_queue_recorded}, {@code skb_get_rx_queue}). */
+    public int rxQueue() {
+        return queueMapping - 1;
+    }
+
+    /** {@code skb_record_rx_queue}. */
+    public void recordRxQueue(int queue) {
+        queueMapping = queue + 1;
     }
 
     // ---- checksum
