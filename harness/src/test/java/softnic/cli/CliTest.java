@@ -242,7 +242,7 @@ class CliTest {
         assertThat(examples).isNotEmpty();
         for (String example : examples) {
             String brief = example.substring("softnic ".length()).replaceAll(" --duration \\S+", "");
-            Said.line(command.equals("trace") ? brief : brief + " --duration 2ms").isAnswer();
+            Said.line(command.equals("trace") ? brief : brief + " --duration 10ms").isAnswer();
         }
         assertThat(help.lines()).allSatisfy(l -> assertThat(l.length()).isLessThanOrEqualTo(100));
     }
@@ -297,7 +297,7 @@ class CliTest {
                 mistake("trace --frame 64K", "'--frame'", "14..65535 bytes", "got 65536"),
                 mistake("trace --frame 60 --lower e1000", "'--lower'", "dummy, ixgbe", "got \"e1000\""),
                 mistake("tabel", "unknown command \"tabel\"", "table, run, trace"),
-                mistake("run extra", "expected one of tcpdump-suspended, dynamic-sg", "got \"extra\""),
+                mistake("run extra", "one of tcpdump-suspended, dynamic-sg", "got \"extra\""),
                 mistake("run dynamic-sg extra", "run takes options only", "got \"extra\""),
                 mistake("run dynamic-sg --world live", "dynamic-sg runs with zero-copy in the virtual world", "got --world live"),
                 mistake("run tcpdump-suspended --copy", "virtual world", "got --copy"),
