@@ -37,7 +37,7 @@ final class RunCommand implements Callable<Integer> {
     @Parameters(arity = "0..1", paramLabel = "TEST", description = {
         "tcpdump-suspended: a packet socket on the lower device, its reader frozen, then thawed.",
         "dynamic-sg: scatter/gather and TSO of the lower device switched off and on while netperf sends.",
-        "Virtual world, zero-copy, monitors on, 10ms to 10s."})
+        "Virtual world, zero-copy, monitors on, 20ms to 10s."})
     private String test;
 
     @Option(names = "--size", paramLabel = "SIZE", defaultValue = "4K",
