@@ -144,7 +144,7 @@ class CliTest {
     /** How fast this machine simulates is a measurement: it is in JSON only, all else is the same bytes again. */
     @ParameterizedTest
     @ValueSource(strings = {"table --sizes 4K,64K --duration 5ms", "table --sizes 4K --duration 5ms --format csv",
-        "table --sizes 4K --duration 5ms --format md", "run --duration 5ms", "run --duration 5ms --format json", "run tcpdump-suspended --duration 10ms",
+        "table --sizes 4K --duration 5ms --format md", "run --duration 5ms", "run --duration 5ms --format json", "run tcpdump-suspended --duration 20ms",
         "trace --frame 16000 --lower ixgbe", "trace --frame 1514 --format ftrace"})
     void theSameCommandSaysTheSameBytesInEveryCountry(String line) {
         String first = Said.line(line).isAnswer().out();
@@ -173,7 +173,7 @@ class CliTest {
     @ValueSource(strings = {"v8", "3.1", "3.8", "3.14", "4.20", "6.1", "6.18"})
     void theLettersTestsShowWhatMustBeObserved(String edition) {
         for (String test : List.of("tcpdump-suspended", "dynamic-sg --size 64K")) {
-            String text = Said.line("run " + test + " --duration 10ms --edition " + edition).isAnswer().out();
+            String text = Said.line("run " + test + " --duration 20ms --edition " + edition).isAnswer().out();
 
             List<String> lines = text.lines().filter(line -> line.startsWith("  yes  ")).toList();
             assertThat(lines).as(text).hasSize(test.startsWith("tcpdump") ? 6 : 7)
@@ -184,7 +184,7 @@ class CliTest {
 
     @Test
     void aLettersTestInJsonHasTheSameLines() throws IOException {
-        JsonNode root = Said.line("run dynamic-sg --duration 10ms --format json").isAnswer().json();
+        JsonNode root = Said.line("run dynamic-sg --duration 20ms --format json").isAnswer().json();
 
         assertThat(names(root)).containsExactly("test", "world", "edition", "seed", "message_bytes", "elapsed_ns",
                 "fingerprint", "observed", "sound", "holds", "violations");
@@ -242,7 +242,7 @@ class CliTest {
         assertThat(examples).isNotEmpty();
         for (String example : examples) {
             String brief = example.substring("softnic ".length()).replaceAll(" --duration \\S+", "");
-            Said.line(command.equals("trace") ? brief : brief + " --duration 2ms").isAnswer();
+            Said.line(command.equals("trace") ? brief : brief + " --duration 20ms").isAnswer();
         }
         assertThat(help.lines()).allSatisfy(l -> assertThat(l.length()).isLessThanOrEqualTo(100));
     }
@@ -297,11 +297,11 @@ class CliTest {
                 mistake("trace --frame 64K", "'--frame'", "14..65535 bytes", "got 65536"),
                 mistake("trace --frame 60 --lower e1000", "'--lower'", "dummy, ixgbe", "got \"e1000\""),
                 mistake("tabel", "unknown command \"tabel\"", "table, run, trace"),
-                mistake("run extra", "expected one of tcpdump-suspended, dynamic-sg", "got \"extra\""),
+                mistake("run extra", "one of tcpdump-suspended, dynamic-sg", "got \"extra\""),
                 mistake("run dynamic-sg extra", "run takes options only", "got \"extra\""),
                 mistake("run dynamic-sg --world live", "dynamic-sg runs with zero-copy in the virtual world", "got --world live"),
                 mistake("run tcpdump-suspended --copy", "virtual world", "got --copy"),
-                mistake("run tcpdump-suspended --duration 1ms", "10ms to 10s", "got 1000000ns"),
+                mistake("run tcpdump-suspended --duration 1ms", "20ms to 10s", "got 1000000ns"),
                 mistake("run --sizes 4K", "unknown option \"--sizes\""),
                 mistake("--bogus", "unknown option \"--bogus\""),
                 mistake("@nosuchfile", "unknown command \"@nosuchfile\""),
