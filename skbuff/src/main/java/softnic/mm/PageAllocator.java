@@ -9,11 +9,13 @@ import net.openhft.chronicle.core.io.ReferenceOwner;
  */
 public final class PageAllocator {
 
+    private final PhysMem memory;
     private final Slab slab;
     private final Page[] pages;
     private final IndexStack free;
 
     public PageAllocator(PhysMem memory, int count) {
+        this.memory = memory;
         slab = new Slab((long) count * PhysMem.PAGE_SIZE);
         pages = memory.pages(memory.addPagedRegion(slab.segment(), this));
         free = new IndexStack(count);
@@ -21,7 +23,7 @@ public final class PageAllocator {
 
     /** One page held by {@code holder}, or null when memory is short. Any agent. */
     public Page alloc(ReferenceOwner holder) {
-        int index = free.pop();
+        int index = memory.fails(FaultPoint.PAGE_ALLOC) ? IndexStack.EMPTY : free.pop();
         if (index == IndexStack.EMPTY) {
             return null;
         }

@@ -1,8 +1,11 @@
 package softnic.skb;
 
+import java.util.function.Consumer;
 import softnic.Behaviour;
 import softnic.Edition;
+import softnic.mm.FaultPoint;
 import softnic.mm.IndexStack;
+import softnic.mm.Page;
 import softnic.mm.PageAllocator;
 import softnic.mm.PhysMem;
 import softnic.mm.Slab;
@@ -47,6 +50,12 @@ public final class SkbPool {
 
     /** @param size how many skbs may live at once */
     public SkbPool(PhysMem memory, PageAllocator pages, Edition edition, Cpu cpu, Trace trace, int size) {
+        this(memory, pages, edition, cpu, trace, size, 1);
+    }
+
+    /** @param fewerHeads by what the usual number of heads is divided, for a small host */
+    public SkbPool(PhysMem memory, PageAllocator pages, Edition edition, Cpu cpu, Trace trace, int size,
+            int fewerHeads) {
         this.memory = memory;
         this.pages = pages;
         this.edition = edition;
@@ -59,18 +68,22 @@ public final class SkbPool {
         freeSkbs = new IndexStack(size);
         long bytes = 0;
         for (int c = 0; c < HEADS.length; c++) {
-            bytes += (long) HEADS[c] << MIN_HEAD_SHIFT + c;
+            bytes += (long) heads(c, fewerHeads) << MIN_HEAD_SHIFT + c;
         }
         slab = new Slab(bytes);
         long hpa = memory.addRegion(slab.segment());
         for (int c = 0; c < HEADS.length; c++) {
-            heads[c] = new SkbSharedInfo[HEADS[c]];
-            for (int i = 0; i < HEADS[c]; i++) {
+            heads[c] = new SkbSharedInfo[heads(c, fewerHeads)];
+            for (int i = 0; i < heads[c].length; i++) {
                 heads[c][i] = new SkbSharedInfo(i, c, hpa, edition.maxSkbFrags());
                 hpa += 1L << MIN_HEAD_SHIFT + c;
             }
-            freeHeads[c] = new IndexStack(HEADS[c]);
+            freeHeads[c] = new IndexStack(heads[c].length);
         }
+    }
+
+    private static int heads(int sizeClass, int fewer) {
+        return Math.max(4, HEADS[sizeClass] / fewer);
     }
 
     /**
@@ -79,7 +92,7 @@ public final class SkbPool {
      * @return null when a pool is empty
      */
     public SkBuff alloc(int size) {
-        SkbSharedInfo head = allocHead(size);
+        SkbSharedInfo head = memory.fails(FaultPoint.SLAB) ? null : allocHead(size);
         SkBuff skb = head == null ? null : allocStruct();
         if (skb == null) {
             if (head != null) {
@@ -210,6 +223,19 @@ public final class SkbPool {
             }
         }
         return sum;
+    }
+
+    /** Hands out the guest page of each fragment of living packets: a page comes as often as fragments hold it. For checks. */
+    public void forEachGuestFrag(Consumer<Page> action) {
+        for (SkbSharedInfo[] sizeClass : heads) {
+            for (SkbSharedInfo head : sizeClass) {
+                for (int i = 0; i < head.nrFrags; i++) {
+                    if (head.frags[i].page().isGuest()) {
+                        action.accept(head.frags[i].page());
+                    }
+                }
+            }
+        }
     }
 
     /** {@code MAX_SKB_FRAGS}: fragments a packet can have. */
