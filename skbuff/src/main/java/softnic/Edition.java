@@ -48,6 +48,11 @@ public record Edition(Kernel kernel, long quirks) {
         return new Edition(kernel, quirks & ~(1L << quirk.ordinal()));
     }
 
+    /** The same, with one bug of its kernel more. */
+    public Edition with(Quirk quirk) {
+        return new Edition(kernel, quirks | 1L << quirk.ordinal());
+    }
+
     /** True with all of the kernel's bugs. */
     public boolean faithful() {
         return quirks == Quirk.maskOf(kernel);
