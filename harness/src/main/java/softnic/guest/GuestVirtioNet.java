@@ -234,6 +234,7 @@ final class GuestVirtioNet {
                     + Long.toHexString(skb.linearGpa));
         }
         sendBuffer.poison(skb);
+        skb.headersHash = sendBuffer.hashOfHeaders(skb);        // a host that returns it twice is another story
     }
 
     boolean isQueueStopped() {

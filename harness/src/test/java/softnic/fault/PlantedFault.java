@@ -29,7 +29,7 @@ enum PlantedFault {
 
     COPIED_OVERTAKES("a small copied packet is reported at once, before the zero-copy packet it follows",
             v8(2996), "invariant 2: vhost: head",
-            ignore("vhost.HandleTx", "send", "copiedTakeSlot", 0)),
+            ignore("vhost.HandleTx", "send", "has", 0)),
     REPORTED_UNFINISHED("a buffer is reported as long as the DMA still reads it",
             v8(65536), "invariant 12: vhost: slot",
             ignore("vhost.VhostZerocopy", "isOldestDone", "isDone", 1)),

@@ -109,7 +109,7 @@ class GuestLoopbackTest {
         }
     }
 
-    /** The monitor itself: a host that writes into the headers of a packet it has is found out (invariant 43). */
+    /** The monitor itself: a host that writes beside the headers of a packet it has is found out (invariant 43). */
     @Test
     void aHeaderThatTheHostChangedIsSeenWhenTheBufferComesBack() {
         try (LoopbackHouse house = new LoopbackHouse(GuestOptions.DEFAULT, Edition.V8,
@@ -119,7 +119,7 @@ class GuestLoopbackTest {
             house.runner.runUntil(2_000_000);
             assertThat(house.guest.headsOutstanding()).isPositive();
             for (int i = 0; i < house.ram.skbs(); i++) {
-                house.ram.segment().set(ValueLayout.JAVA_BYTE, house.guest.pool().skb(i).linearGpa, (byte) 0x5A);
+                house.ram.segment().set(ValueLayout.JAVA_BYTE, house.guest.pool().skb(i).linearGpa - 1, (byte) 0x5A);
             }
             house.runner.runUntil(6_000_000);
 
