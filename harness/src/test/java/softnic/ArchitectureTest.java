@@ -40,7 +40,7 @@ class ArchitectureTest {
     private static final String[] VHOST = {"softnic.vhost.."};
     private static final String[] SIBLINGS = all(NIC, MACVTAP, VHOST);
     private static final String[] HARNESS = {"softnic.guest..", "softnic.host..", "softnic.model..",
-        "softnic.report..", "softnic.cli..", "softnic.web..", "softnic.fault.."};
+        "softnic.report..", "softnic.cli..", "softnic.web..", "softnic.fault..", "softnic.check.."};
     /** Where packets are handled: no clock, chance, thread or print of its own. */
     private static final String[] ROOMS = all(SKBUFF, SIBLINGS, new String[] {"softnic.guest.."});
 
@@ -58,7 +58,7 @@ class ArchitectureTest {
     @ParameterizedTest
     @ValueSource(strings = {"softnic.sched", "softnic.trace", "softnic.mm", "softnic.virtio", "softnic.skb",
         "softnic.net", "softnic.nic", "softnic.nic.driver", "softnic.wire", "softnic.macvtap", "softnic.vhost",
-        "softnic.guest", "softnic.host", "softnic.model", "softnic.report", "softnic.cli"})
+        "softnic.guest", "softnic.host", "softnic.model", "softnic.report", "softnic.cli", "softnic.check"})
     void everyRoomIsSeen(String packageName) {
         assertThat(house.stream().filter(c -> c.getPackageName().equals(packageName))).isNotEmpty();
     }
@@ -88,7 +88,7 @@ class ArchitectureTest {
         neverNames(new String[] {"softnic.model..", "softnic.report.."}, all(SIBLINGS, new String[] {"softnic.cli.."}))
                 .check(house);
         neverNames(new String[] {"softnic.cli.."}, all(NIC, MACVTAP, new String[] {"softnic.guest.."})).check(house);
-        neverNames(new String[] {"softnic.host.."}, new String[] {"softnic.report..", "softnic.cli.."}).check(house);
+        neverNames(new String[] {"softnic.host.."}, new String[] {"softnic.report..", "softnic.cli..", "softnic.check.."}).check(house);
     }
 
     @Test

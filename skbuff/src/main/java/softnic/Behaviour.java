@@ -105,7 +105,8 @@ public enum Behaviour {
         this.what = what;
     }
 
-    boolean isOf(Kernel kernel) {
+    /** Whether that kernel does it. */
+    public boolean isOf(Kernel kernel) {
         return span.contains(kernel);
     }
 

@@ -10,9 +10,9 @@ import softnic.trace.Tracepoint;
  * <p>Code asks the edition at the place where the kernel differs; it never compares versions.
  *
  * @param kernel whose behaviour
- * @param faithful with that kernel's bugs
+ * @param quirks which of that kernel's bugs: bit {@code quirk.ordinal()}
  */
-public record Edition(Kernel kernel, boolean faithful) {
+public record Edition(Kernel kernel, long quirks) {
 
     public static final Edition V8 = new Edition(Kernel.V8, true);
     public static final Edition V3_1 = new Edition(Kernel.V3_1, true);
@@ -25,9 +25,37 @@ public record Edition(Kernel kernel, boolean faithful) {
     /** Every edition as its kernel was, oldest first. */
     public static final List<Edition> ALL = Arrays.stream(Kernel.values()).map(k -> new Edition(k, true)).toList();
 
+    public Edition {
+        assert Quirk.values().length <= Long.SIZE : "more quirks than bits";
+        if ((quirks & ~Quirk.maskOf(kernel)) != 0) {
+            throw new IllegalArgumentException("edition: kernel " + kernel + " has no such quirk, mask 0x"
+                    + Long.toHexString(quirks));
+        }
+    }
+
+    /** @param faithful with all of that kernel's bugs, or with none */
+    public Edition(Kernel kernel, boolean faithful) {
+        this(kernel, faithful ? Quirk.maskOf(kernel) : 0);
+    }
+
     /** The same kernel without any of its bugs. */
     public Edition withoutQuirks() {
-        return new Edition(kernel, false);
+        return new Edition(kernel, 0);
+    }
+
+    /** The same, without one bug. */
+    public Edition without(Quirk quirk) {
+        return new Edition(kernel, quirks & ~(1L << quirk.ordinal()));
+    }
+
+    /** The same, with one bug of its kernel more. */
+    public Edition with(Quirk quirk) {
+        return new Edition(kernel, quirks | 1L << quirk.ordinal());
+    }
+
+    /** True with all of the kernel's bugs. */
+    public boolean faithful() {
+        return quirks == Quirk.maskOf(kernel);
     }
 
     public boolean has(Behaviour behaviour) {
@@ -35,12 +63,18 @@ public record Edition(Kernel kernel, boolean faithful) {
     }
 
     public boolean has(Quirk quirk) {
-        return faithful && quirk.isOf(kernel);
+        return (quirks >>> quirk.ordinal() & 1) != 0;
     }
 
     /** As the command line spells it; the switch that turns quirks off is another option. */
     public String name() {
         return kernel.toString();
+    }
+
+    /** For headings: {@code 3.1}, or {@code 3.1 without quirks}; a kernel that has none of them is named alone too. */
+    public String title() {
+        return faithful() ? name() : quirks == 0 ? name() + " without quirks"
+                : name() + " without some quirks";
     }
 
     /** Whose function names a trace shows. */

@@ -104,8 +104,18 @@ public enum Quirk {
         this.what = what;
     }
 
-    boolean isOf(Kernel kernel) {
+    /** Whether that kernel had it. */
+    public boolean isOf(Kernel kernel) {
         return span.contains(kernel);
+    }
+
+    /** The quirks of a kernel: bit {@code ordinal()} of each. */
+    static long maskOf(Kernel kernel) {
+        long mask = 0;
+        for (Quirk quirk : values()) {
+            mask |= quirk.isOf(kernel) ? 1L << quirk.ordinal() : 0;
+        }
+        return mask;
     }
 
     /** One line for docs/EDITIONS.md: what goes wrong. */

@@ -11,7 +11,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
 import softnic.model.PriceFile;
 
 /** The command {@code ./softnic}. */
-@Command(name = "softnic", subcommands = {TableCommand.class, RunCommand.class, TraceCommand.class},
+@Command(name = "softnic", subcommands = {TableCommand.class, RunCommand.class, TraceCommand.class,
+            CheckCommand.class},
         mixinStandardHelpOptions = true, versionProvider = Main.Version.class,
         header = "A software NIC and the kernel's transmit path to it, in one JVM.",
         description = {
@@ -24,6 +25,7 @@ import softnic.model.PriceFile;
             "  softnic table                     the published 4K/8K/16K/64K table, reproduced in virtual time",
             "  softnic run --size 64K            one scenario with the counters of every room",
             "  softnic trace --frame 1514        the call graph of one frame, in kernel 6.1's words",
+            "  softnic check --seeds 200         short runs in which things go wrong, everything watched",
             "",
             "Exit status: 0 done, 1 the run found a fault, 2 bad usage, 3 no JDK 25."})
 public final class Main implements Runnable {

@@ -16,11 +16,16 @@ final class Progress implements AutoCloseable {
     Progress(String what, long steps) {
         this.what = what;
         this.steps = steps;
-        bar = System.console() != null && System.console().isTerminal()
+        bar = isTerminal()
                 ? new ProgressBarBuilder().setTaskName(what).setInitialMax(steps)
                         .setStyle(ProgressBarStyle.ASCII).clearDisplayOnFinish().build()
                 : null;
         Runtime.getRuntime().addShutdownHook(onInterrupt);
+    }
+
+    /** Somebody watches. */
+    static boolean isTerminal() {
+        return System.console() != null && System.console().isTerminal();
     }
 
     /** What is being done now. */

@@ -3,6 +3,7 @@ package softnic.cli;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -48,8 +49,11 @@ final class RunCommand implements Callable<Integer> {
     private boolean copy;
 
     @Option(names = "--edition", paramLabel = "EDITION", defaultValue = "v8",
-            description = "Which kernel: v8 or 6.1 (default: ${DEFAULT-VALUE}).")
+            description = "Which kernel, v8 to 6.18; docs/EDITIONS.md lists them (default: ${DEFAULT-VALUE}).")
     private Edition edition;
+
+    @Mixin
+    private QuirksOption quirks;
 
     @Option(names = "--world", paramLabel = "virtual|live", defaultValue = "virtual",
             description = "virtual (default) or live: four threads on this machine.")
@@ -75,7 +79,7 @@ final class RunCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Scenario scenario = Scenario.DEFAULT.withEdition(edition).withWorld(world).withSeed(seed)
+        Scenario scenario = Scenario.DEFAULT.withEdition(quirks.of(edition)).withWorld(world).withSeed(seed)
                 .withMessageBytes(Units.messageBytes(spec, "--size", size)).withZerocopy(!copy).withIndirect(!noIndirect)
                 .withMonitored(monitors).withDurationNs(duration.ns());
         if (test != null) {

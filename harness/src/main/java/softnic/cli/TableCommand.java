@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -38,8 +39,11 @@ final class TableCommand implements Callable<Integer> {
     private List<Units.Size> sizes;
 
     @Option(names = "--edition", paramLabel = "EDITION", defaultValue = "v8",
-            description = "Which kernel: v8 or 6.1 (default: ${DEFAULT-VALUE}).")
+            description = "Which kernel, v8 to 6.18; docs/EDITIONS.md lists them (default: ${DEFAULT-VALUE}).")
     private Edition edition;
+
+    @Mixin
+    private QuirksOption quirks;
 
     @Option(names = "--world", paramLabel = "virtual|live", defaultValue = "virtual",
             description = "virtual: prices make time pass, the same everywhere (default); live: threads on this machine.")
@@ -90,7 +94,7 @@ final class TableCommand implements Callable<Integer> {
     private List<RunResult> runAll(PriceFile prices) {
         List<Scenario> scenarios = new ArrayList<>();
         for (Units.Size size : sizes) {
-            Scenario scenario = Scenario.DEFAULT.withEdition(edition).withWorld(world).withSeed(seed)
+            Scenario scenario = Scenario.DEFAULT.withEdition(quirks.of(edition)).withWorld(world).withSeed(seed)
                     .withMessageBytes(size.bytes()).withDurationNs(duration.ns());
             scenarios.add(scenario.withZerocopy(true));
             scenarios.add(scenario.withZerocopy(false));
@@ -116,7 +120,7 @@ final class TableCommand implements Callable<Integer> {
         for (RunResult result : results) {
             fingerprint = (fingerprint ^ result.fingerprint()) * FINGERPRINT_PRIME;
         }
-        return new TableReport(world.name().toLowerCase(Locale.ROOT), edition.name(), seed,
+        return new TableReport(world.name().toLowerCase(Locale.ROOT), quirks.of(edition), seed,
                 spec.findOption("--duration").originalStringValues().stream().findFirst().orElse("1s"),
                 virtual ? prices.name() : "", virtual ? String.format("%016x", fingerprint) : "",
                 virtual ? packetsPerCpuS(results) : 0, results.stream().map(Row::of).toList());

@@ -2,6 +2,7 @@ package softnic.cli;
 
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -30,8 +31,11 @@ final class TraceCommand implements Callable<Integer> {
     private Units.Size frame;
 
     @Option(names = "--edition", paramLabel = "EDITION", defaultValue = "6.1",
-            description = "Which kernel: v8 or 6.1 (default: ${DEFAULT-VALUE}).")
+            description = "Which kernel, v8 to 6.18; docs/EDITIONS.md lists them (default: ${DEFAULT-VALUE}).")
     private Edition edition;
+
+    @Mixin
+    private QuirksOption quirks;
 
     @Option(names = "--lower", paramLabel = "dummy|ixgbe", defaultValue = "dummy",
             description = "The device under macvtap: dummy frees the packet inside xmit (default), ixgbe sends it.")
@@ -53,7 +57,7 @@ final class TraceCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         int bytes = Units.within(spec, "--frame", frame, OneFrame.MIN_FRAME, OneFrame.MAX_FRAME);
-        OneFrame.Options options = new OneFrame.Options(bytes, edition, lower, sniffer, !noSg, !copy);
+        OneFrame.Options options = new OneFrame.Options(bytes, quirks.of(edition), lower, sniffer, !noSg, !copy);
         Trace trace = OneFrame.run(options, PriceFile.preset(PriceFile.DEFAULT));
         CallGraph graph = CallGraph.of(trace);
         spec.commandLine().getOut().print(format == Format.GRAPH ? graph.toGraph() : graph.toFtrace());

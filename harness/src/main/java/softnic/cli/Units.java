@@ -45,6 +45,7 @@ final class Units {
         oneOf(line, RunCommand.Format.class);
         oneOf(line, TableCommand.Format.class);
         oneOf(line, TraceCommand.Format.class);
+        oneOf(line, CheckCommand.Format.class);
     }
 
     static Size size(String text) {

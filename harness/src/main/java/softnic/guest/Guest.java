@@ -120,6 +120,17 @@ public final class Guest {
         return counters;
     }
 
+    /** Checks what must hold between any two steps of the virtual world (28). */
+    public void check() {
+        driver.queue().check();
+        rx.queue().check();
+    }
+
+    /** The host wants to hear of the next TX buffer. For checks at rest. */
+    public boolean isKickArmed() {
+        return driver.queue().isKickArmed();
+    }
+
     /** Monitor: overwrites what the host has returned by now, whether or not the driver looks. */
     public void poisonReturned() {
         driver.poisonReturned();

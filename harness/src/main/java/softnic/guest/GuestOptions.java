@@ -12,16 +12,17 @@ import softnic.wire.TcpFlow;
  * @param vnetHdrLen bytes of virtio_net_hdr: 10, or 12 with num_buffers
  * @param poison a returned transmit buffer is overwritten at once, so that a late read shows at the receiver
  * @param flow the one connection
+ * @param eventIdx {@code VIRTIO_RING_F_EVENT_IDX} is negotiated, if the edition has it
  */
 public record GuestOptions(int messageBytes, int sndbufBytes, boolean indirect, int ringSize, int vnetHdrLen,
-        boolean poison, TcpFlow flow) {
+        boolean poison, TcpFlow flow, boolean eventIdx) {
 
     /** Longest message that netperf writes at once, in bytes. */
     public static final int MAX_MESSAGE = 1 << 20;
 
     /** 4 KiB messages, 1 MiB send buffer, indirect descriptors, rings of 256, 10-byte header, poison on. */
     public static final GuestOptions DEFAULT =
-            new GuestOptions(4096, 1 << 20, true, 256, 10, true, TcpFlow.DEFAULT);
+            new GuestOptions(4096, 1 << 20, true, 256, 10, true, TcpFlow.DEFAULT, true);
 
     public GuestOptions {
         if (messageBytes < 1 || messageBytes > MAX_MESSAGE) {
@@ -43,30 +44,34 @@ public record GuestOptions(int messageBytes, int sndbufBytes, boolean indirect, 
     }
 
     public GuestOptions withMessageBytes(int bytes) {
-        return new GuestOptions(bytes, sndbufBytes, indirect, ringSize, vnetHdrLen, poison, flow);
+        return new GuestOptions(bytes, sndbufBytes, indirect, ringSize, vnetHdrLen, poison, flow, eventIdx);
     }
 
     public GuestOptions withSndbufBytes(int bytes) {
-        return new GuestOptions(messageBytes, bytes, indirect, ringSize, vnetHdrLen, poison, flow);
+        return new GuestOptions(messageBytes, bytes, indirect, ringSize, vnetHdrLen, poison, flow, eventIdx);
     }
 
     public GuestOptions withIndirect(boolean on) {
-        return new GuestOptions(messageBytes, sndbufBytes, on, ringSize, vnetHdrLen, poison, flow);
+        return new GuestOptions(messageBytes, sndbufBytes, on, ringSize, vnetHdrLen, poison, flow, eventIdx);
     }
 
     public GuestOptions withRingSize(int descriptors) {
-        return new GuestOptions(messageBytes, sndbufBytes, indirect, descriptors, vnetHdrLen, poison, flow);
+        return new GuestOptions(messageBytes, sndbufBytes, indirect, descriptors, vnetHdrLen, poison, flow, eventIdx);
     }
 
     public GuestOptions withVnetHdrLen(int bytes) {
-        return new GuestOptions(messageBytes, sndbufBytes, indirect, ringSize, bytes, poison, flow);
+        return new GuestOptions(messageBytes, sndbufBytes, indirect, ringSize, bytes, poison, flow, eventIdx);
     }
 
     public GuestOptions withPoison(boolean on) {
-        return new GuestOptions(messageBytes, sndbufBytes, indirect, ringSize, vnetHdrLen, on, flow);
+        return new GuestOptions(messageBytes, sndbufBytes, indirect, ringSize, vnetHdrLen, on, flow, eventIdx);
     }
 
     public GuestOptions withFlow(TcpFlow other) {
-        return new GuestOptions(messageBytes, sndbufBytes, indirect, ringSize, vnetHdrLen, poison, other);
+        return new GuestOptions(messageBytes, sndbufBytes, indirect, ringSize, vnetHdrLen, poison, other, eventIdx);
+    }
+
+    public GuestOptions withEventIdx(boolean on) {
+        return new GuestOptions(messageBytes, sndbufBytes, indirect, ringSize, vnetHdrLen, poison, flow, on);
     }
 }

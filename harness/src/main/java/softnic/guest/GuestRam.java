@@ -27,9 +27,6 @@ public final class GuestRam implements AutoCloseable {
     /** Legacy PCI: {@code VIRTIO_PCI_VRING_ALIGN}. */
     public static final int VIRTIO_PCI_VRING_ALIGN = 4096;
 
-    /** Bytes of guest RAM unless the send buffer needs more. */
-    public static final long DEFAULT_SIZE = 64L << 20;
-
     /** Descriptors of one indirect table: at least 2 + MAX_SKB_FRAGS. */
     static final int INDIRECT_DESCS = 32;
     static final int INDIRECT_SIZE = INDIRECT_DESCS * Vring.DESC_SIZE;
@@ -71,7 +68,7 @@ public final class GuestRam implements AutoCloseable {
         // what the ring can hold unreturned, what TCP can hold unacknowledged, and a packet to spare
         sendBufferBytes = pages((long) ringSize * MAX_PACKET + options.sndbufBytes() + 2L * MAX_PACKET);
         sendBuffer = take(sendBufferBytes);
-        slab = new Slab(Math.max(DEFAULT_SIZE, next));
+        slab = new Slab(next);
         guest.addRegion(0, slab.segment());
         StreamPattern.fillTable(slab.segment(), userBuffer);
     }

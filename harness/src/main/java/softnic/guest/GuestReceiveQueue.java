@@ -49,7 +49,7 @@ final class GuestReceiveQueue {
             Violations violations, Counters<GuestCounter> counters) {
         this.cpu = cpu;
         this.rx = new GuestVirtqueue("guest rx", ram.segment(), ram.rxVring(),
-                options.indirect() ? ram.rxIndirectGpa() : 0, edition.has(Behaviour.EVENT_IDX), 0, violations);
+                options.indirect() ? ram.rxIndirectGpa() : 0, options.eventIdx() && edition.has(Behaviour.EVENT_IDX), 0, violations);
         this.eventFds = eventFds;
         this.counters = counters;
         this.ram = ram.segment();

@@ -28,6 +28,7 @@ final class GuestSkb {
     int payloadLen;
     int gsoSize;                        // 0: not GSO
     long sendTicket;                    // where the send buffer notes that it is out
+    int headersHash;                    // monitor: what they were when the packet was posted
     GuestSkb next;                      // in the free list
 
     GuestSkb(int index, long slotGpa) {

@@ -29,6 +29,7 @@ import softnic.virtio.Vring;
 final class GuestVirtioNet {
 
     private static final int INVARIANT_HEAD_ONCE = 1;
+    private static final int INVARIANT_HEADERS_KEPT = 43;
 
     private final Cpu cpu;
     private final GuestVirtqueue tx;
@@ -58,7 +59,7 @@ final class GuestVirtioNet {
             Counters<GuestCounter> counters) {
         this.cpu = cpu;
         this.tx = new GuestVirtqueue("guest tx", ram.segment(), ram.txVring(),
-                options.indirect() ? ram.txIndirectGpa() : 0, edition.has(Behaviour.EVENT_IDX), 0, violations);
+                options.indirect() ? ram.txIndirectGpa() : 0, options.eventIdx() && edition.has(Behaviour.EVENT_IDX), 0, violations);
         this.eventFds = eventFds;
         this.pool = pool;
         this.sendBuffer = sendBuffer;
@@ -67,7 +68,7 @@ final class GuestVirtioNet {
         this.counters = counters;
         this.vnetHdrLen = options.vnetHdrLen();
         this.stopBelow = 2 + edition.maxSkbFrags();
-        this.eventIdx = edition.has(Behaviour.EVENT_IDX);
+        this.eventIdx = options.eventIdx() && edition.has(Behaviour.EVENT_IDX);
         this.poison = options.poison();
     }
 
@@ -106,6 +107,9 @@ final class GuestVirtioNet {
         sg.add(skb.vnetHdrGpa, vnetHdrLen);
         sg.add(skb.linearGpa, skb.linearLen);
         sendBuffer.addFrags(skb, sg);
+        if (poison) {
+            skb.headersHash = sendBuffer.hashOfHeaders(skb);
+        }
         return tx.addBuf(sg, sg.count(), 0, skb.index);
     }
 
@@ -207,7 +211,7 @@ final class GuestVirtioNet {
         while (poisonedIdx != used) {
             int token = tx.outstandingToken(poisonedIdx);
             if (token != GuestVirtqueue.NONE) {
-                sendBuffer.poison(pool.skb(token));
+                checkAndPoison(pool.skb(token));
             }
             poisonedIdx = poisonedIdx + 1 & Vring.IDX_MASK;
         }
@@ -219,8 +223,18 @@ final class GuestVirtioNet {
     }
 
     private void poison(GuestSkb skb) {
-        sendBuffer.poison(skb);
+        checkAndPoison(skb);
         poisonedIdx = tx.lastUsedIdx();
+    }
+
+    /** The host only reads (43): neither ixgbe_tso nor anybody else has written into the guest's headers. */
+    private void checkAndPoison(GuestSkb skb) {
+        if (sendBuffer.hashOfHeaders(skb) != skb.headersHash) {
+            violations.report(INVARIANT_HEADERS_KEPT, "guest tx: the host has changed the headers at guest address 0x"
+                    + Long.toHexString(skb.linearGpa));
+        }
+        sendBuffer.poison(skb);
+        skb.headersHash = sendBuffer.hashOfHeaders(skb);        // a host that returns it twice is another story
     }
 
     boolean isQueueStopped() {

@@ -34,6 +34,7 @@ final class GuestVirtqueue {
     static final int NONE = -1;
 
     private static final int INVARIANT_HEAD_ONCE = 1;
+    private static final int INVARIANT_DESCRIPTORS = 28;
     private static final int INVARIANT_USED_IDX = 3;
     private static final ValueLayout.OfShort LE16 =
             ValueLayout.JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -258,6 +259,45 @@ final class GuestVirtqueue {
             vring.usedEvent(usedEvent & Vring.IDX_MASK);
         }
         VarHandle.fullFence();              // the wish before the look: pairs with the host's notify
+    }
+
+    /** True if the host would hear of one more chain. For checks at rest. */
+    boolean isKickArmed() {
+        return event ? Vring.needEvent(vring.availEvent(), availIdx + 1 & Vring.IDX_MASK, availIdx)
+                : (vring.usedFlags() & Vring.VRING_USED_F_NO_NOTIFY) == 0;
+    }
+
+    /** Every descriptor is free or in one outstanding chain (28). For checks between two steps. */
+    void check() {
+        if (broken) {
+            return;
+        }
+        boolean[] seen = new boolean[num];
+        int free = walk(freeHead, numFree, seen);
+        int flying = 0;
+        for (int head = 0; head < num; head++) {
+            flying += data[head] == NONE ? 0 : walk(head, num, seen);
+        }
+        if (free != numFree || free + flying != num) {
+            violations.report(INVARIANT_DESCRIPTORS, name + ": " + numFree + " descriptors free, " + free
+                    + " in the free list, " + flying + " in flight, of " + num);
+        }
+    }
+
+    /** Walks at most {@code limit} descriptors; the free list has no end of its own. @return those not seen before */
+    private int walk(int from, int limit, boolean[] seen) {
+        boolean chain = limit == num && data[from] != NONE;
+        int i = from;
+        int count = 0;
+        while (count < limit && !seen[i]) {
+            seen[i] = true;
+            count++;
+            if (chain && (vring.descFlags(i) & Vring.VRING_DESC_F_NEXT) == 0) {
+                break;
+            }
+            i = vring.descNext(i);
+        }
+        return count;
     }
 
     /** The token of used entry {@code idx}, if it is outstanding; monitors only. */

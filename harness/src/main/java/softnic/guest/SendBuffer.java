@@ -2,6 +2,7 @@ package softnic.guest;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import softnic.mm.PhysMem;
 
 /**
@@ -127,6 +128,15 @@ final class SendBuffer {
             left -= piece;
         }
         MemorySegment.copy(poison, 0, ram, skb.linearGpa, skb.linearLen);
+    }
+
+    /** A hash of virtio_net_hdr and linear part, as they are in guest RAM. */
+    int hashOfHeaders(GuestSkb skb) {
+        int hash = 0;
+        for (long at = skb.vnetHdrGpa; at < skb.linearGpa + skb.linearLen; at++) {
+            hash = 31 * hash + ram.get(ValueLayout.JAVA_BYTE, at);
+        }
+        return hash;
     }
 
     /** Appends the packet's payload page by page ({@code skb_shinfo(skb)->frags}). */

@@ -29,7 +29,7 @@ final class DynamicSg implements Script {
     /** Shorter, and a burst of acknowledgements could make a turn look idle. */
     private static final long MIN_TURN_NS = 500_000;
     private static final int STEPS_A_TURN = 5;
-    private static final int TX_RING = 64;
+    private static final int NIC_RING = 64;
     /** A context and one buffer: what a checksummed TCP packet in one piece takes. */
     private static final int LINEAR_DESCRIPTORS = 2;
 
@@ -88,8 +88,8 @@ final class DynamicSg implements Script {
     }
 
     @Override
-    public int txRing() {
-        return TX_RING;
+    public HouseOptions options() {
+        return HouseOptions.DEFAULT.withNicRing(NIC_RING);
     }
 
     @Override

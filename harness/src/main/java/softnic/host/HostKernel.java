@@ -30,9 +30,6 @@ import softnic.vhost.VhostNet;
  */
 public final class HostKernel implements AutoCloseable {
 
-    /** Skbs that may live at once, and pages for copied packets: 64 MiB. */
-    private static final int SKBS = 8192;
-    private static final int PAGES = 16384;
     private static final int SNIFFER_RCVBUF = 212_992;      // net.core.rmem_default
 
     /**
@@ -45,9 +42,28 @@ public final class HostKernel implements AutoCloseable {
      * @param sniffer a packet socket listens on the lower device
      * @param pendingStart where the pending ring's indices start: 0 in the kernel
      * @param monitored invariants are watched on line
+     * @param smaller by what the kernel's memory is divided, for runs that shall begin at once
      */
     public record Options(boolean zerocopy, boolean eventIdx, int vnetHdrLen, int sndbuf, boolean sniffer,
-            int pendingStart, boolean monitored) {
+            int pendingStart, boolean monitored, int smaller) {
+
+        /** Skbs that may live at once, and pages for copied packets: 64 MiB. */
+        private static final int SKBS = 8192;
+        private static final int PAGES = 16384;
+
+        /** A host of the usual size. */
+        public Options(boolean zerocopy, boolean eventIdx, int vnetHdrLen, int sndbuf, boolean sniffer,
+                int pendingStart, boolean monitored) {
+            this(zerocopy, eventIdx, vnetHdrLen, sndbuf, sniffer, pendingStart, monitored, 1);
+        }
+
+        int skbs() {
+            return SKBS / smaller;
+        }
+
+        int pages() {
+            return PAGES / smaller;
+        }
     }
 
     private final Edition edition;
@@ -84,8 +100,8 @@ public final class HostKernel implements AutoCloseable {
         this.options = options;
         this.memory = memory;
         this.guest = guest;
-        pages = new PageAllocator(memory, PAGES);
-        skbs = new SkbPool(memory, pages, edition, cpu, trace, SKBS);
+        pages = new PageAllocator(memory, options.pages());
+        skbs = new SkbPool(memory, pages, edition, cpu, trace, options.skbs(), options.smaller());
         netCore = new NetCore(edition, skbs, cpu, trace);
     }
 

@@ -1,6 +1,7 @@
 package softnic.host;
 
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +13,7 @@ import softnic.guest.GuestOptions;
 import softnic.guest.GuestRam;
 import softnic.host.RunResult.Balance;
 import softnic.mm.GuestMemory;
+import softnic.mm.Page;
 import softnic.mm.PhysMem;
 import softnic.model.PriceFile;
 import softnic.sched.Cost;
@@ -46,8 +48,8 @@ import softnic.wire.TcpFlow;
  */
 final class House implements AutoCloseable {
 
-    private final Scenario scenario;
     private final TcpFlow flow;
+    private final HouseOptions options;
     private final Violations violations = new Violations();
     private final Trace trace;
     private final GuestMemory guestMemory;
@@ -59,37 +61,43 @@ final class House implements AutoCloseable {
     private final int vcpu0;
     private final int vcpu1;
     private final int skbsAtRest;
+    private final Map<Page, Integer> holders = new IdentityHashMap<>();     // of a check
 
-    /**
-     * @param observer sees each frame on the wire to the far end, or null
-     * @param txRing transmit descriptors of the NIC
-     */
-    House(Scenario scenario, Runner runner, Trace trace, Llc llc, PriceFile prices, FrameObserver observer,
-            int txRing) {
-        this.scenario = scenario;
+    /** A house of the usual size, in which nothing goes wrong. */
+    House(Scenario scenario, Runner runner, Trace trace, Llc llc, PriceFile prices, FrameObserver observer) {
+        this(scenario, HouseOptions.DEFAULT, runner, trace, llc, prices, observer);
+    }
+
+    /** @param observer sees each frame on the wire to the far end, or null */
+    House(Scenario scenario, HouseOptions options, Runner runner, Trace trace, Llc llc, PriceFile prices,
+            FrameObserver observer) {
+        this.options = options;
         this.trace = trace;
         Cpu cpu = runner.cpu();
         Edition edition = scenario.edition();
+        boolean eventIdx = options.eventIdx() && edition.has(Behaviour.EVENT_IDX);
         int hdrLen = edition.has(Behaviour.EVENT_IDX) ? VirtioNetHdr.SIZE_MRG_RXBUF : VirtioNetHdr.SIZE;
         flow = flow(scenario.seed());
         trace.mix(flow.guestPort());            // what the seed chose is part of the run, though no event shows it
         GuestOptions guestOptions = GuestOptions.DEFAULT.withMessageBytes(scenario.messageBytes())
-                .withSndbufBytes((int) prices.parameter("tcp_sndbuf")).withIndirect(scenario.indirect())
-                .withVnetHdrLen(hdrLen).withPoison(scenario.monitored()).withFlow(flow);
+                .withSndbufBytes(orElse(options.guestSndbuf(), prices, "tcp_sndbuf")).withIndirect(scenario.indirect())
+                .withRingSize(options.ringSize()).withEventIdx(eventIdx).withVnetHdrLen(hdrLen).withPoison(scenario.monitored()).withFlow(flow);
 
-        PhysMem memory = new PhysMem();
+        PhysMem memory = new PhysMem(options.faults());
         guestMemory = new GuestMemory(memory);
         ram = new GuestRam(memory, guestMemory, guestOptions);
         kernel = new HostKernel(edition, runner, llc, trace, violations, memory, guestMemory,
-                new HostKernel.Options(scenario.zerocopy(), edition.has(Behaviour.EVENT_IDX), hdrLen,
-                        (int) prices.parameter("host_sndbuf"), false, scenario.pendingStart(), scenario.monitored()));
+                new HostKernel.Options(scenario.zerocopy(), eventIdx, hdrLen,
+                        orElse(options.hostSndbuf(), prices, "host_sndbuf"), false, scenario.pendingStart(),
+                        scenario.monitored(), options.smaller()));
         WaitQueue farWait = new WaitQueue();
-        port = new Port(edition, runner, trace, kernel.netCore(), prices.parameter("itr"), farWait,
-                observer, txRing);
+        port = new Port(edition, runner, trace, kernel.netCore(), prices.parameter("itr"), options.nicRing(),
+                farWait, observer);
         kernel.attach(port.adapter().device(), flow.guestMac());
         far = new RemoteHost(cpu, port.farRx(), port.farTx(),
                 RemoteHostOptions.DEFAULT.withWindowBytes((int) prices.parameter("tcp_window"))
-                        .withModerationNs(prices.parameter("far_itr")).withFlow(flow), violations);
+                        .withModerationNs(prices.parameter("far_itr")).withFlow(flow)
+                        .withLossy(options.lossy()), violations);
         runner.add(runner.addProcessor("far end", "nic", Cost.NONE, Cost.NONE), far, farWait);
 
         guest = new Guest(cpu, ram, edition, guestOptions, new GuestEventFds(kernel.txKick(), kernel.txCall(),
@@ -99,10 +107,20 @@ final class House implements AutoCloseable {
         runner.add(vcpu1, guest.interrupt(), guest.interrupt().waitQueue());
         runner.add(vcpu0, guest.netperf(), guest.netperf().waitQueue());
 
+        if (options.interrupts() != null) {
+            WaitQueue faultWait = new WaitQueue();
+            runner.add(runner.addProcessor("interrupt faults", "nic", Cost.NONE, Cost.NONE),
+                    new InterruptFaults(cpu, port.adapter().vector(), faultWait, options.interrupts()), faultWait);
+        }
+
         setVring(kernel.vhost().tx(), guestOptions.ringSize(), ram.txRingGpa());
         setVring(kernel.vhost().rx(), guestOptions.ringSize(), ram.rxRingGpa());
         skbsAtRest = kernel.skbs().inUse();
         kernel.start();
+    }
+
+    private static int orElse(int option, PriceFile prices, String parameter) {
+        return option > 0 ? option : (int) prices.parameter(parameter);
     }
 
     private static void setVring(VhostVirtqueue vq, int num, long gpa) {
@@ -130,16 +148,47 @@ final class House implements AutoCloseable {
     }
 
     /**
-     * True when all that was written is verified and acknowledged, the worker has taken all that was posted (a
-     * handshake is never acknowledged), and the network holds no guest page and no packet of either direction.
-     * Any thread: asked again until true.
+     * True when all that was written is verified and acknowledged, and {@link #isNetworkQuiet}. Any thread: asked again
+     * until true.
      */
     boolean isDrained() {
+        return guest.isDrained() && isNetworkQuiet();
+    }
+
+    /**
+     * True when the worker has taken all that was posted (a handshake is never acknowledged), and the network holds no
+     * guest page and no packet of either direction.
+     */
+    boolean isNetworkQuiet() {
         VhostNet vhost = kernel.vhost();
-        return guest.isDrained()
-                && vhost.tx().counters().value(VhostVirtqueue.Count.HEADS) == guest.packetsPosted()
+        return vhost.tx().counters().value(VhostVirtqueue.Count.HEADS) == guest.packetsPosted()
                 && vhost.callbacks() == vhost.zerocopySends()
-                && kernel.tap().wmemAlloc() == 0 && kernel.skbs().inUse() == skbsAtRest;
+                && kernel.tap().wmemAlloc() == 0 && skbsBesideReceiveBuffers() == 0;
+    }
+
+    /** A refill that failed leaves the receive ring with fewer, until the next poll. */
+    private long skbsBesideReceiveBuffers() {
+        return kernel.skbs().inUse() - (options.faults() == null ? skbsAtRest : port.adapter().poll().rxPosted());
+    }
+
+    /** Packets that the guest's driver threw away, for lack of descriptors: the letter's "TX overrun". */
+    long guestDrops() {
+        return guest.counters().value(softnic.guest.GuestCounter.TX_DROPPED);
+    }
+
+    /** TX buffers that the host has not given back, though nothing of them is under way. */
+    long unreported() {
+        return guest.packetsPosted() - guest.headsReturned();
+    }
+
+    /** The guest's next packet would be heard of (invariant 24, at rest). */
+    boolean isKickArmed() {
+        return guest.isKickArmed();
+    }
+
+    /** Bytes of the stream that the far end missed, because something after them came. */
+    long gaps() {
+        return far.counters().value(RemoteHostCounter.BAD_SEQUENCE_LOST);
     }
 
     /** The backend goes, when all is quiet: what finished and was not reported goes back to the guest. */
@@ -153,18 +202,56 @@ final class House implements AutoCloseable {
         }
     }
 
-    /** Checks what must hold between any two steps of the virtual world (invariants 7, 13, 21). */
+    /** Checks what must hold between any two steps of the virtual world (5, 7, 8, 13, 18, 20, 21, 28, 35, 37, 38). */
     void check() {
         kernel.vhost().check();
+        kernel.skbs().check(violations);
+        guest.check();
+        port.adapter().check(violations);
+        checkOutstanding("tx", kernel.vhost().tx());
+        checkOutstanding("rx", kernel.vhost().rx());
+        checkPins();
+        long charged = kernel.skbs().chargedTo(kernel.tap());
+        if (charged != kernel.tap().wmemAlloc()) {
+            violations.report(21, "macvtap: sk_wmem_alloc " + kernel.tap().wmemAlloc() + ", but its skbs add up to "
+                    + charged);
+        }
+    }
+
+    /** The indices tell how many heads are out; so do the counters, which discarding a head counts down again. */
+    private void checkOutstanding(String name, VhostVirtqueue vq) {
+        long counted = vq.counters().value(VhostVirtqueue.Count.HEADS) - vq.counters().value(VhostVirtqueue.Count.USED);
+        if (vq.outstanding() != (counted & Vring.IDX_MASK)) {
+            violations.report(5, "vhost: " + name + ": last_avail_idx - last_used_idx says " + vq.outstanding()
+                    + " heads are out, " + counted + " were taken and not used");
+        }
+    }
+
+    private void checkPins() {
         long pins = guestMemory.pins();
         long frags = kernel.skbs().guestFrags();
         if (pins != frags) {
             violations.report(7, "mm: " + pins + " pins, but " + frags + " fragments hold guest pages");
         }
-        long charged = kernel.skbs().chargedTo(kernel.tap());
-        if (charged != kernel.tap().wmemAlloc()) {
-            violations.report(21, "macvtap: sk_wmem_alloc " + kernel.tap().wmemAlloc() + ", but its skbs add up to "
-                    + charged);
+        holders.clear();
+        kernel.skbs().forEachGuestFrag(page -> holders.merge(page, 1, Integer::sum));
+        holders.forEach((page, count) -> {
+            if (page.holders() < count) {
+                violations.report(8, "mm: page 0x" + Long.toHexString(page.hpa()) + " is pinned " + page.holders()
+                        + " times, but " + count + " fragments hold it");
+            }
+        });
+    }
+
+    /**
+     * Checks that a packet is charged at least the pages it keeps the guest from using (21: truesize is what a packet
+     * costs). An edition with PINNED_BY_BYTES fails it.
+     */
+    void checkCharge() {
+        long held = kernel.skbs().guestFrags() * PhysMem.PAGE_SIZE;
+        if (kernel.tap().wmemAlloc() < held) {
+            violations.report(21, "macvtap: packets hold " + held + " bytes of guest pages, but are charged "
+                    + kernel.tap().wmemAlloc());
         }
     }
 
@@ -178,7 +265,7 @@ final class House implements AutoCloseable {
         all.add(new Balance("bytes acked", guest.bytesWritten(), guest.bytesAcked()));
         all.add(new Balance("sk_wmem_alloc", 0, kernel.tap().wmemAlloc()));
         all.add(new Balance("kernel pages", 0, kernel.pages().inUse()));
-        all.add(new Balance("skbs beside receive buffers", 0, kernel.skbs().inUse() - skbsAtRest));
+        all.add(new Balance("skbs beside receive buffers", 0, skbsBesideReceiveBuffers()));
         all.add(new Balance("qdisc backlog", 0, port.adapter().device().qdisc().backlog() + guest.qdiscBacklog()));
         return all;
     }

@@ -35,21 +35,21 @@ final class Port implements AutoCloseable {
     private final Mac farTx;
     private final int softirqProcessor;
 
-    /** A port whose cable nobody taps. */
+    /** A port whose cable nobody taps, with the rings that the driver comes up with. */
     Port(Edition edition, Runner runner, Trace trace, NetCore core, long itrNs, WaitQueue farWait) {
-        this(edition, runner, trace, core, itrNs, farWait, null, IxgbeAdapter.Options.DEFAULT.txRing());
+        this(edition, runner, trace, core, itrNs, IxgbeAdapter.Options.DEFAULT.txRing(), farWait, null);
     }
 
     /**
+     * @param ring descriptors of each of the adapter's rings
      * @param farWait where the far end waits for frames, and for room to send
      * @param observer sees each frame between MAC and far end, or null
-     * @param txRing transmit descriptors of the adapter
      */
-    Port(Edition edition, Runner runner, Trace trace, NetCore core, long itrNs, WaitQueue farWait,
-            FrameObserver observer, int txRing) {
+    Port(Edition edition, Runner runner, Trace trace, NetCore core, long itrNs, int ring, WaitQueue farWait,
+            FrameObserver observer) {
         Cpu cpu = runner.cpu();
         IxgbeAdapter.Options d = IxgbeAdapter.Options.DEFAULT;
-        IxgbeAdapter.Options options = new IxgbeAdapter.Options(txRing, d.rxRing(), itrNs, d.txBufferFrames(),
+        IxgbeAdapter.Options options = new IxgbeAdapter.Options(ring, ring, itrNs, d.txBufferFrames(),
                 d.rxBufferFrames(), d.txQueueLen());
         WaitQueue engineWait = new WaitQueue();
         adapter = new IxgbeAdapter("eth0", MAC_ADDRESS, options, edition, cpu, trace, core, engineWait, farWait);

@@ -4,7 +4,6 @@ import java.lang.management.ManagementFactory;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import softnic.model.PriceFile;
-import softnic.nic.driver.IxgbeAdapter;
 import softnic.sched.Cost;
 import softnic.sched.CostTable;
 import softnic.sched.LiveRunner;
@@ -58,7 +57,8 @@ public final class Runs {
     private static RunResult virtual(Scenario scenario, PriceFile prices, VirtualTimeRunner runner, Trace trace,
             FrameObserver observer, Script script) {
         Llc llc = new Llc(prices.parameter("llc_share"));
-        try (House house = new House(scenario, runner, trace, llc, prices, observer, txRing(script))) {
+        HouseOptions options = script == null ? HouseOptions.DEFAULT : script.options();
+        try (House house = new House(scenario, options, runner, trace, llc, prices, observer)) {
             if (script != null) {
                 script.begin(house, runner);
             }
@@ -89,10 +89,6 @@ public final class Runs {
                     busy.get("vcpu0") + busy.get("vcpu1"), busy.get("vhost"), busy.get("softirq"), cpuNs, allocated,
                     trace.fingerprint(), accounts, house.counters(), house.conservation(), house.violations().kept());
         }
-    }
-
-    private static int txRing(Script script) {
-        return script == null ? IxgbeAdapter.Options.DEFAULT.txRing() : script.txRing();
     }
 
     private static void send(Scenario scenario, VirtualTimeRunner runner, House house, Script script) {
@@ -139,7 +135,7 @@ public final class Runs {
 
     private static RunResult live(Scenario scenario, PriceFile prices, FrameObserver observer) {
         LiveRunner runner = new LiveRunner();
-        try (House house = new House(scenario, runner, Trace.off(), Llc.none(), prices, observer, txRing(null))) {
+        try (House house = new House(scenario, runner, Trace.off(), Llc.none(), prices, observer)) {
             try {
                 return live(scenario, runner, house);
             } finally {

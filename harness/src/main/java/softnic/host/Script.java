@@ -1,6 +1,5 @@
 package softnic.host;
 
-import softnic.nic.driver.IxgbeAdapter;
 import softnic.sched.VirtualTimeRunner;
 
 /** What is done to a house while it runs, from outside and between two steps of the virtual world. */
@@ -9,9 +8,9 @@ interface Script {
     /** How often {@link #step} comes, in nanoseconds. */
     long stepNs();
 
-    /** Transmit descriptors of the NIC. */
-    default int txRing() {
-        return IxgbeAdapter.Options.DEFAULT.txRing();
+    /** What the house is built of. */
+    default HouseOptions options() {
+        return HouseOptions.DEFAULT;
     }
 
     /** Before netperf begins. */

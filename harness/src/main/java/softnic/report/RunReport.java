@@ -21,7 +21,7 @@ public record RunReport(RunResult run) {
         Columns c = Row.of(run).ours();
         StringBuilder text = new StringBuilder();
         text.append(String.format(Locale.ROOT, "world %s, edition %s, seed %d, %d-byte messages, %s%s%n",
-                s.world().name().toLowerCase(Locale.ROOT), s.edition().name(), s.seed(), s.messageBytes(),
+                s.world().name().toLowerCase(Locale.ROOT), s.edition().title(), s.seed(), s.messageBytes(),
                 s.zerocopy() ? "zero-copy" : "copy", fingerprint()));
         text.append(String.format(Locale.ROOT,
                 "%n%.2f Mb/s   qemu-kvm %.1f %%   vhost-net %.1f %%   PerfTop %.0f irq/s   io_exits %.0f /s   (%.3f s)%n",
@@ -71,6 +71,7 @@ public record RunReport(RunResult run) {
         Columns c = Row.of(run).ours();
         ObjectNode root = mapper.createObjectNode();
         root.put("world", s.world().name().toLowerCase(Locale.ROOT)).put("edition", s.edition().name())
+                .put("quirks", s.edition().faithful())
                 .put("seed", s.seed()).put("message_bytes", s.messageBytes()).put("zerocopy", s.zerocopy());
         if (run.fingerprint() == 0) {
             root.putNull("fingerprint");

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.ToDoubleFunction;
+import softnic.Edition;
 
 /**
  * The table in its four forms. Every form says world, edition, seed and fingerprint.
@@ -21,7 +22,7 @@ import java.util.function.ToDoubleFunction;
  * @param fingerprint over all rows, 16 hex digits; empty in the live world
  * @param packetsPerCpuS simulated 4 KiB packets a CPU second, 0 where it was not measured
  */
-public record TableReport(String world, String edition, long seed, String duration, String prices, String fingerprint,
+public record TableReport(String world, Edition edition, long seed, String duration, String prices, String fingerprint,
         double packetsPerCpuS, List<Row> rows) {
 
     private record Kind(String header, int decimals, boolean points, ToDoubleFunction<Columns> value) {
@@ -35,7 +36,7 @@ public record TableReport(String world, String edition, long seed, String durati
 
     /** One line that says what was run. */
     public String heading() {
-        String line = "world " + world + ", edition " + edition + ", seed " + seed + ", " + duration + " a row";
+        String line = "world " + world + ", edition " + edition.title() + ", seed " + seed + ", " + duration + " a row";
         return prices.isEmpty() ? line : line + ", prices " + prices + ", fingerprint " + fingerprint;
     }
 
@@ -90,7 +91,7 @@ public record TableReport(String world, String edition, long seed, String durati
         KINDS.forEach(kind -> text.append(',').append(kind.header()));
         text.append(",io_exits/s");
         KINDS.forEach(kind -> text.append(",published ").append(kind.header()));
-        text.append(",message_bytes,zerocopy,world,edition,seed,fingerprint\n");
+        text.append(",message_bytes,zerocopy,world,edition,quirks,seed,fingerprint\n");
         for (Row row : rows) {
             text.append(row.message());
             KINDS.forEach(kind -> text.append(',').append(number(kind.value().applyAsDouble(row.ours()), 2)));
@@ -98,7 +99,8 @@ public record TableReport(String world, String edition, long seed, String durati
             KINDS.forEach(kind -> text.append(',').append(row.published()
                     .map(p -> number(kind.value().applyAsDouble(p), 2)).orElse("")));
             text.append(',').append(String.join(",", Integer.toString(row.messageBytes()),
-                    Boolean.toString(row.zerocopy()), world, edition, Long.toString(seed), fingerprint)).append('\n');
+                    Boolean.toString(row.zerocopy()), world, edition.name(), Boolean.toString(edition.faithful()),
+                    Long.toString(seed), fingerprint)).append('\n');
         }
         return text.toString();
     }
@@ -116,7 +118,7 @@ public record TableReport(String world, String edition, long seed, String durati
     public String toJson() {
         ObjectMapper mapper = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
         ObjectNode root = mapper.createObjectNode();
-        root.put("world", world).put("edition", edition).put("seed", seed);
+        root.put("world", world).put("edition", edition.name()).put("quirks", edition.faithful()).put("seed", seed);
         if (fingerprint.isEmpty()) {
             root.putNull("fingerprint");
         } else {

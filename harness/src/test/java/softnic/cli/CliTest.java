@@ -31,7 +31,7 @@ class CliTest {
             List.of("Message", "BW(Mb/s)", "qemu-kvm(NumCPU)", "vhost-net(NumCPU)", "PerfTop irq/s");
     private static final List<String> JSON_COLUMNS =
             List.of("bw_mbps", "qemu_kvm_cpu_pct", "vhost_net_cpu_pct", "perftop_irq_per_s", "io_exits_per_s");
-    private static final List<String> COMMANDS = List.of("table", "run", "trace");
+    private static final List<String> COMMANDS = List.of("table", "run", "trace", "check");
     private static final Pattern STACK_TRACE = Pattern.compile("\\tat |Exception|Caused by|java\\.");
 
     /** A command that has run. */
@@ -67,7 +67,7 @@ class CliTest {
     void tableInJsonHasTheAgreedShape() throws IOException {
         JsonNode root = Said.line("table --sizes 64K,1000 --duration 5ms --seed 7 --format json").isAnswer().json();
 
-        assertThat(names(root)).containsExactly("world", "edition", "seed", "fingerprint",
+        assertThat(names(root)).containsExactly("world", "edition", "quirks", "seed", "fingerprint",
                 "simulated_packets_per_cpu_s", "rows");
         assertThat(root.get("world").asText()).isEqualTo("virtual");
         assertThat(root.get("edition").asText()).isEqualTo("v8");
@@ -195,7 +195,7 @@ class CliTest {
     void runInJsonHasTheRowTheCountersAndTheVerdict() throws IOException {
         JsonNode root = Said.line("run --copy --duration 5ms --no-indirect --format json").isAnswer().json();
 
-        assertThat(names(root)).containsExactly("world", "edition", "seed", "message_bytes", "zerocopy", "fingerprint",
+        assertThat(names(root)).containsExactly("world", "edition", "quirks", "seed", "message_bytes", "zerocopy", "fingerprint",
                 "elapsed_ns", "bw_mbps", "qemu_kvm_cpu_pct", "vhost_net_cpu_pct", "perftop_irq_per_s", "io_exits_per_s",
                 "sound", "cpu_ns", "counters", "conservation", "violations");
         assertThat(root.get("sound").asBoolean()).isTrue();
@@ -228,6 +228,64 @@ class CliTest {
                 .startsWith("# tracer: function_graph\n").contains("handle_tx_kick() {", " us |");
     }
 
+    // --- check -------------------------------------------------------------------------------------
+
+    @Test
+    void checkSaysALineForEachOfAFewSeedsAndASummary() {
+        List<String> lines = Said.line("check --seeds 5 --seed 11 --no-quirks").isAnswer().out().lines().toList();
+
+        assertThat(lines).hasSize(8);
+        assertThat(lines.getFirst()).startsWith("seed 11, edition ").endsWith(", sound");
+        assertThat(lines.get(5)).startsWith("5 seeds, all editions without quirks, faults all: ");
+        assertThat(lines.subList(6, 8)).containsExactly("  sound   5", "  failed  0");
+    }
+
+    /** What a seed did can be had again by naming its edition and faults, to the last byte of its line. */
+    @Test
+    void theReplayOfASeedSaysTheSameLine() {
+        for (String line : Said.line("check --seeds 8").isAnswer().out().lines().filter(l -> l.startsWith("seed ")).toList()) {
+            String seed = line.substring(5, line.indexOf(','));
+            String edition = line.replaceAll(".*edition (\\S+),.*", "$1");
+            String faults = line.replaceAll(".* faults ([a-z,-]+):.*", "$1");
+            assertThat(Said.line("check --seeds 1 --seed " + seed + " --edition " + edition + " --faults " + faults)
+                    .isAnswer().out().lines().findFirst()).contains(line);
+        }
+    }
+
+    @Test
+    void checkInJsonCountsAndNamesQuirks() throws IOException {
+        JsonNode root = Said.line("check --seeds 10 --edition 3.1 --faults none --fix zero-copy=on --format json")
+                .isAnswer().json();
+
+        assertThat(names(root)).containsExactly("world", "what", "seeds", "packets", "fingerprint", "sound", "failed",
+                "quirks", "failures");
+        assertThat(root.get("seeds").asInt()).isEqualTo(10);
+        assertThat(root.get("failed").asInt()).isZero();
+        assertThat(names(root.get("quirks"))).contains("PINNED_BY_BYTES");
+        assertThat(root.get("failures")).isEmpty();
+    }
+
+    @Test
+    void checkListSaysWhereEachInvariantIsChecked() throws IOException {
+        String text = Said.line("check --list").isAnswer().out();
+
+        assertThat(text).startsWith(" 1  a head that was taken").contains("\n50  ", "not yet");
+        assertThat(Said.line("check --list --format json").isAnswer().json()).hasSize(50)
+                .allSatisfy(one -> assertThat(names(one)).containsExactly("number", "text", "where", "worlds", "by",
+                        "tripped_by"));
+    }
+
+    @Test
+    void withoutQuirksIsSaidInTheHeading() throws IOException {
+        assertThat(Said.line("run --edition 3.1 --no-quirks --duration 2ms").isAnswer().out())
+                .startsWith("world virtual, edition 3.1 without quirks, seed 1,");
+        assertThat(Said.line("table --sizes 64K --edition 3.8 --no-quirks --duration 2ms").isAnswer().out())
+                .startsWith("world virtual, edition 3.8 without quirks, seed 1,");
+        assertThat(Said.line("run --edition 3.1 --no-quirks --duration 2ms --format json").isAnswer().json().get("quirks")
+                .asBoolean()).isFalse();
+        Said.line("trace --frame 1514 --edition 3.1 --no-quirks").isAnswer();
+    }
+
     // --- help --------------------------------------------------------------------------------------
 
     @ParameterizedTest
@@ -236,7 +294,7 @@ class CliTest {
         String help = Said.line(line).isAnswer().out();
         String command = line.substring(0, line.indexOf(' '));
 
-        assertThat(help).startsWith("Usage: softnic " + command).contains("--edition", "v8 or 6.1", "--format", "default");
+        assertThat(help).startsWith("Usage: softnic " + command).contains("--edition", "v8 to 6.18", "--no-quirks", "--format", "default");
         List<String> examples = help.substring(help.indexOf("Example")).lines()
                 .filter(l -> l.startsWith("  softnic ")).map(l -> l.strip().split(" {2,}")[0]).toList();
         assertThat(examples).isNotEmpty();
@@ -276,9 +334,9 @@ class CliTest {
                 mistake("table --sizes", "'--sizes'", "missing"),
                 mistake("run --size 1.5", "'--size'", "a whole number of bytes", "got \"1.5\""),
                 mistake("run --size 4K --size 8K", "'--size'", "only once"),
-                mistake("run --edition 3.0", "'--edition'", "v8, 6.1", "got \"3.0\""),
+                mistake("run --edition 3.0", "'--edition'", "v8, 3.1", "got \"3.0\""),
                 mistake("run --edition", "'--edition'", "missing"),
-                mistake("trace --frame 60 --edition V8", "'--edition'", "v8, 6.1", "got \"V8\""),
+                mistake("trace --frame 60 --edition V8", "'--edition'", "v8, 3.1", "got \"V8\""),
                 mistake("table --duration 0s", "'--duration'", "from 1ns to 86400s", "got \"0s\""),
                 mistake("table --duration abc", "'--duration'", "a time such as", "got \"abc\""),
                 mistake("table --duration 10", "'--duration'", "a time such as", "got \"10\""),
@@ -296,12 +354,21 @@ class CliTest {
                 mistake("trace --frame 13", "'--frame'", "14..65535 bytes", "got 13"),
                 mistake("trace --frame 64K", "'--frame'", "14..65535 bytes", "got 65536"),
                 mistake("trace --frame 60 --lower e1000", "'--lower'", "dummy, ixgbe", "got \"e1000\""),
-                mistake("tabel", "unknown command \"tabel\"", "table, run, trace"),
                 mistake("run extra", "one of tcpdump-suspended, dynamic-sg", "got \"extra\""),
                 mistake("run dynamic-sg extra", "run takes options only", "got \"extra\""),
                 mistake("run dynamic-sg --world live", "dynamic-sg runs with zero-copy in the virtual world", "got --world live"),
                 mistake("run tcpdump-suspended --copy", "virtual world", "got --copy"),
                 mistake("run tcpdump-suspended --duration 1ms", "20ms to 10s", "got 1000000ns"),
+                mistake("check --seeds 0", "'--seeds'", "1..1000000000", "got 0"),
+                mistake("check --seeds many", "'--seeds'", "a whole number", "got \"many\""),
+                mistake("check --faults pin,wire", "'--faults'", "all, none or some of page-alloc", "got \"wire\""),
+                mistake("check --faults=", "'--faults'", "got \"\""),
+                mistake("check --edition 2.6", "'--edition'", "v8, 3.1", "got \"2.6\""),
+                mistake("check --fix size=0", "--fix", "size must be 1..1048576", "got \"0\""),
+                mistake("check --fix taste=sweet", "--fix", "unknown part \"taste\""),
+                mistake("check --format csv", "'--format'", "text, json", "got \"csv\""),
+                mistake("check 5", "check takes options only", "got \"5\""),
+                mistake("tabel", "unknown command \"tabel\"", "table, run, trace, check"),
                 mistake("run --sizes 4K", "unknown option \"--sizes\""),
                 mistake("--bogus", "unknown option \"--bogus\""),
                 mistake("@nosuchfile", "unknown command \"@nosuchfile\""),
@@ -321,7 +388,7 @@ class CliTest {
         assertThat(said.out()).isEmpty();
         assertThat(said.err().lines()).hasSize(1);
         assertThat(said.err()).startsWith("softnic: ").contains(named).doesNotContainPattern(STACK_TRACE)
-                .matches(Pattern.compile(".*; see softnic( table| run| trace)? --help\\R", Pattern.DOTALL));
+                .matches(Pattern.compile(".*; see softnic( table| run| trace| check)? --help\\R", Pattern.DOTALL));
     }
 
     @Test

@@ -3,6 +3,8 @@ package softnic.fault;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
+import softnic.host.CheckedRun;
+import softnic.host.HouseOptions;
 import softnic.host.RunResult;
 import softnic.host.RunResult.Balance;
 import softnic.host.Runs;
@@ -19,8 +21,12 @@ public final class FaultRun implements Function<String, List<String>> {
     /** @return everything that is wrong, a line each; empty for a sound run */
     @Override
     public List<String> apply(String fault) {
-        Scenario scenario = PlantedFault.valueOf(fault).stage().scenario();
+        Stage stage = PlantedFault.valueOf(fault).stage();
+        Scenario scenario = stage.scenario();
         List<String> wrong = new ArrayList<>();
+        if (stage.checked()) {
+            return CheckedRun.of(scenario, HouseOptions.DEFAULT, PriceFile.preset(PriceFile.DEFAULT)).violations();
+        }
         try {
             RunResult result = Runs.run(scenario, PriceFile.preset(PriceFile.DEFAULT));
             wrong.addAll(result.violations());

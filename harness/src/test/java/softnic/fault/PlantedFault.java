@@ -51,6 +51,10 @@ enum PlantedFault {
             argument("vhost.VhostVirtqueue", "publishUsed", "usedIdxRelease", "publish index + 1024",
                     code -> code.sipush(1024).iadd())),
 
+    INDEX_SKIPS("last_used_idx moves on by two elements for one head",
+            v8(4096), "invariant 5: vhost: tx",
+            constant("vhost.VhostVirtqueue", "addUsed", 1, 1, 2)),
+
     // ---- the pending ring
 
     MARKER_KEPT("a reported slot keeps its marker",
@@ -107,6 +111,9 @@ enum PlantedFault {
     VHOST_RECHECK_SKIPPED("the worker enables kicks and does not look again",
             v8(256).copying(), "invariant 25: vhost: the worker sleeps",
             ignore("vhost.HandleTx", "enableNotify", "enableNotify", 0)),
+    KICKS_NOT_ENABLED("the worker goes to sleep without asking for kicks",
+            v61(4096).inCheck(), "invariant 24: vhost: the worker sleeps",
+            drop("vhost.VhostVirtqueue", "enableNotify", "availEvent")),
     GUEST_RECHECK_SKIPPED("the guest stops its queue and does not look again",
             v61(256).copying().smallGuestRing(), "invariant 23: house:",
             ignore("guest.GuestVirtioNet", "stopQueue", "enableCbDelayed", 1)),
@@ -125,6 +132,9 @@ enum PlantedFault {
     RING_OVERRUN("the driver fills ring slots that have not been cleaned",
             v8(4096).smallNicRing(), "thrown java.lang.AssertionError: nic: tail",
             ignore("nic.driver.Ixgbe", "maybeStopTx", "unused", 4096).times(2)),
+    UNMAP_FORGOTTEN("the clean frees a packet and leaves its slots as they were",
+            v8(65536), "invariant 37: nic: slot",
+            drop("nic.driver.IxgbePoll", "freeTx", "reset")),
     TSO_SEQUENCE("the sequence number of a segment goes down instead of up",
             v8(65536), "invariant 40: far end: BAD_SEQUENCE",
             operator("nic.TxPacket", "segment", Opcode.IADD, 4, "protoSeq - sent", CodeBuilder::isub)),

@@ -3,6 +3,7 @@ package softnic.guest;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
+import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -105,6 +106,24 @@ class GuestLoopbackTest {
             assertThat(house.farCount(RemoteHostCounter.BAD_PAYLOAD)).isPositive();
             assertThat(house.farCount(RemoteHostCounter.BAD_TCP_CHECKSUM)).isZero();
             assertThat(house.violations.kept().getFirst()).startsWith("invariant 6:");
+        }
+    }
+
+    /** The monitor itself: a host that writes beside the headers of a packet it has is found out (invariant 43). */
+    @Test
+    void aHeaderThatTheHostChangedIsSeenWhenTheBufferComesBack() {
+        try (LoopbackHouse house = new LoopbackHouse(GuestOptions.DEFAULT, Edition.V8,
+                LoopbackHouse.SIMPLE_PRICES, false)) {
+            house.device.returnsInBatchesOf = 7;
+            house.guest.start();
+            house.runner.runUntil(2_000_000);
+            assertThat(house.guest.headsOutstanding()).isPositive();
+            for (int i = 0; i < house.ram.skbs(); i++) {
+                house.ram.segment().set(ValueLayout.JAVA_BYTE, house.guest.pool().skb(i).linearGpa - 1, (byte) 0x5A);
+            }
+            house.runner.runUntil(6_000_000);
+
+            assertThat(house.violations.kept()).anySatisfy(line -> assertThat(line).startsWith("invariant 43: guest tx:"));
         }
     }
 

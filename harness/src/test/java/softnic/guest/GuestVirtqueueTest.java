@@ -65,6 +65,21 @@ class GuestVirtqueueTest {
         return seen;
     }
 
+    /** Invariant 28, the monitor itself: a free list with a cycle, and a descriptor that is in flight and free. */
+    @Test
+    void theCheckSeesABrokenFreeList() {
+        GuestVirtqueue queue = queue(false, false, 0);
+        queue.addBuf(pieces(3), 3, 0, 1);
+        queue.check();
+        assertThat(violations.count()).isZero();
+
+        int free = host.descNext(host.descNext(host.descNext(host.availRing(0))));
+        host.desc(free, 0, 0, 0, free);
+
+        queue.check();
+        assertThat(violations.kept()).singleElement().asString().startsWith("invariant 28: test:");
+    }
+
     /** All 1..8 piece chains, returned in either order: afterwards the free list has each descriptor once. */
     @Test
     void theFreeListHoldsEveryDescriptorOnceAfterAnyChainLengths() {

@@ -52,6 +52,11 @@ public final class InterruptVector implements Agent {
         this.handler = handler;
     }
 
+    /** What {@link #handler(Runnable)} has set: for who puts something in front of it. */
+    public Runnable handler() {
+        return handler;
+    }
+
     /**
      * Something happened: sets the cause. The caller has written back its descriptors. Any agent of the device.
      */

@@ -74,7 +74,7 @@ public final class RemoteHost implements Agent {
         this.toLink = toLink;
         this.options = options;
         this.flow = options.flow();
-        this.verifier = new RemoteHostVerifier(flow, counters, violations);
+        this.verifier = new RemoteHostVerifier(flow, counters, violations, options.lossy());
     }
 
     @Override

@@ -7,11 +7,12 @@ package softnic.wire;
  * @param moderationNs its interrupt throttle: from the first frame to the poll, on the world's clock
  * @param windowBytes receive window it advertises, always the same, in bytes
  * @param windowScale window scale option of RFC 7323: the header carries windowBytes &gt;&gt; windowScale
+ * @param lossy the sender's host may lose packets: a gap is counted, but is no violation
  */
-public record RemoteHostOptions(TcpFlow flow, long moderationNs, int windowBytes, int windowScale) {
+public record RemoteHostOptions(TcpFlow flow, long moderationNs, int windowBytes, int windowScale, boolean lossy) {
 
     /** 100 us, 384 KiB, scale 7. */
-    public static final RemoteHostOptions DEFAULT = new RemoteHostOptions(TcpFlow.DEFAULT, 100_000, 384 << 10, 7);
+    public static final RemoteHostOptions DEFAULT = new RemoteHostOptions(TcpFlow.DEFAULT, 100_000, 384 << 10, 7, false);
 
     public RemoteHostOptions {
         if (moderationNs < 0) {
@@ -27,14 +28,18 @@ public record RemoteHostOptions(TcpFlow flow, long moderationNs, int windowBytes
     }
 
     public RemoteHostOptions withWindowBytes(int bytes) {
-        return new RemoteHostOptions(flow, moderationNs, bytes, windowScale);
+        return new RemoteHostOptions(flow, moderationNs, bytes, windowScale, lossy);
     }
 
     public RemoteHostOptions withFlow(TcpFlow other) {
-        return new RemoteHostOptions(other, moderationNs, windowBytes, windowScale);
+        return new RemoteHostOptions(other, moderationNs, windowBytes, windowScale, lossy);
     }
 
     public RemoteHostOptions withModerationNs(long ns) {
-        return new RemoteHostOptions(flow, ns, windowBytes, windowScale);
+        return new RemoteHostOptions(flow, ns, windowBytes, windowScale, lossy);
+    }
+
+    public RemoteHostOptions withLossy(boolean on) {
+        return new RemoteHostOptions(flow, moderationNs, windowBytes, windowScale, on);
     }
 }

@@ -31,6 +31,7 @@ final class RemoteHostVerifier {
     private final TcpFlow flow;
     private final Counters<RemoteHostCounter> counters;
     private final Violations violations;
+    private final boolean lossy;
     private final MemorySegment pseudo = Arena.ofAuto().allocate(PSEUDO_HEADER, Long.BYTES);
 
     private MemorySegment memory;
@@ -52,10 +53,12 @@ final class RemoteHostVerifier {
     private int lastEcho;
     private boolean echoing;
 
-    RemoteHostVerifier(TcpFlow flow, Counters<RemoteHostCounter> counters, Violations violations) {
+    RemoteHostVerifier(TcpFlow flow, Counters<RemoteHostCounter> counters, Violations violations,
+            boolean lossy) {
         this.flow = flow;
         this.counters = counters;
         this.violations = violations;
+        this.lossy = lossy;
     }
 
     /**
@@ -147,9 +150,9 @@ final class RemoteHostVerifier {
             return false;
         }
         if (ahead > 0) {
-            bad(RemoteHostCounter.BAD_SEQUENCE_LOST, ahead);
+            lost(ahead);
             position += ahead;
-        } else if (!idFollows) {
+        } else if (!idFollows && !lossy) {
             bad(RemoteHostCounter.BAD_IP_ID, id);
         }
         long wrong = StreamPattern.mismatch(memory, tcp + headerLen, payloadLen, position);
@@ -192,6 +195,14 @@ final class RemoteHostVerifier {
         violations.report(INVARIANT_HEADERS, "far end: " + what + " " + value + " at stream position "
                 + position + ", seq=" + seq + " expected=" + expectedSeq + " payload=" + payloadLen + " bytes");
         return DROP;
+    }
+
+    private void lost(int bytes) {
+        if (lossy) {
+            counters.bump(RemoteHostCounter.BAD_SEQUENCE_LOST);
+        } else {
+            bad(RemoteHostCounter.BAD_SEQUENCE_LOST, bytes);
+        }
     }
 
     private void badPayload(long wrong) {

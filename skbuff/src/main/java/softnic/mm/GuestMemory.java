@@ -84,7 +84,8 @@ public final class GuestMemory {
     public int getUserPagesFast(long baseHpa, int count, PageHolder[] frags, int at) {
         long pageHpa = baseHpa & -PhysMem.PAGE_SIZE;
         for (int i = 0; i < count; i++) {
-            Page page = memory.isMemory(pageHpa, PhysMem.PAGE_SIZE) ? memory.page(pageHpa) : null;
+            Page page = memory.isMemory(pageHpa, PhysMem.PAGE_SIZE) && !memory.fails(FaultPoint.PIN)
+                    ? memory.page(pageHpa) : null;
             if (page == null) {
                 return i;
             }

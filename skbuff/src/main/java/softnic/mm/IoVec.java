@@ -82,6 +82,9 @@ public final class IoVec {
      * @return 0, or -EFAULT when the vector is too short
      */
     public int copyTo(PhysMem memory, int offset, long toHpa, int bytes) {
+        if (memory.fails(FaultPoint.USERCOPY)) {
+            return -Errno.EFAULT;
+        }
         int skip = offset;
         int done = 0;
         for (int i = 0; i < count && done < bytes; i++) {
@@ -103,6 +106,9 @@ public final class IoVec {
      * @return 0, or -EFAULT when the vector is too short
      */
     public int copyFrom(PhysMem memory, int offset, long fromHpa, int bytes) {
+        if (memory.fails(FaultPoint.USERCOPY)) {
+            return -Errno.EFAULT;
+        }
         int skip = offset;
         int done = 0;
         for (int i = 0; i < count && done < bytes; i++) {

@@ -11,6 +11,7 @@ import net.openhft.chronicle.core.io.ReferenceOwner;
 public final class PageAllocator {
 
     private final int order;
+    private final PhysMem memory;
     private final Slab slab;
     private final Page[] pages;
     private final IndexStack free;
@@ -21,6 +22,7 @@ public final class PageAllocator {
 
     /** @param order each of the {@code count} pages is of {@code PAGE_SIZE << order} bytes */
     public PageAllocator(PhysMem memory, int count, int order) {
+        this.memory = memory;
         this.order = order;
         slab = new Slab((long) count * PhysMem.PAGE_SIZE << order);
         pages = memory.pages(memory.addPagedRegion(slab.segment(), this));
@@ -29,7 +31,7 @@ public final class PageAllocator {
 
     /** One page held by {@code holder}, or null when memory is short. Any agent. */
     public Page alloc(ReferenceOwner holder) {
-        int index = free.pop();
+        int index = memory.fails(FaultPoint.PAGE_ALLOC) ? IndexStack.EMPTY : free.pop();
         if (index == IndexStack.EMPTY) {
             return null;
         }

@@ -40,8 +40,23 @@ public final class PhysMem {
     static final ValueLayout.OfInt BE32 =
             ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
+    private final FaultInjection faults;        // null: nothing fails
     private MemorySegment[] segments = new MemorySegment[0];
     private Page[][] pages = new Page[0][];
+
+    public PhysMem() {
+        this(null);
+    }
+
+    /** @param faults makes steps of the kernel fail that touch this memory, or null */
+    public PhysMem(FaultInjection faults) {
+        this.faults = faults;
+    }
+
+    /** True if the step that the caller is about to do shall fail. */
+    public boolean fails(FaultPoint point) {
+        return faults != null && faults.shouldFail(point);
+    }
 
     /** Adds memory; its hpa range is [returned, returned + size). Set-up only. */
     public long addRegion(MemorySegment segment) {

@@ -1,8 +1,11 @@
 package softnic.skb;
 
+import java.util.function.Consumer;
 import softnic.Behaviour;
 import softnic.Edition;
+import softnic.mm.FaultPoint;
 import softnic.mm.IndexStack;
+import softnic.mm.Page;
 import softnic.mm.PageAllocator;
 import softnic.mm.PhysMem;
 import softnic.mm.Slab;
@@ -62,6 +65,12 @@ public final class SkbPool {
 
     /** @param size how many skbs may live at once */
     public SkbPool(PhysMem memory, PageAllocator pages, Edition edition, Cpu cpu, Trace trace, int size) {
+        this(memory, pages, edition, cpu, trace, size, 1);
+    }
+
+    /** @param fewerHeads by what the usual number of heads is divided, for a small host */
+    public SkbPool(PhysMem memory, PageAllocator pages, Edition edition, Cpu cpu, Trace trace, int size,
+            int fewerHeads) {
         this.memory = memory;
         this.pages = pages;
         this.edition = edition;
@@ -74,7 +83,7 @@ public final class SkbPool {
         freeSkbs = new IndexStack(size);
         long bytes = 0;
         for (int c = 0; c < HEADS.length; c++) {
-            heads[c] = new SkbSharedInfo[Math.min(HEADS[c], size + SPARE_HEADS)];
+            heads[c] = new SkbSharedInfo[Math.min(heads(c, fewerHeads), size + SPARE_HEADS)];
             bytes += (long) heads[c].length << MIN_HEAD_SHIFT + c;
         }
         slab = new Slab(bytes);
@@ -87,6 +96,10 @@ public final class SkbPool {
             freeHeads[c] = new IndexStack(heads[c].length);
         }
         compound = new PageAllocator(memory, 2 * edition.maxSkbFrags(), COMPOUND_ORDER);
+    }
+
+    private static int heads(int sizeClass, int fewer) {
+        return Math.max(4, HEADS[sizeClass] / fewer);
     }
 
     /**
@@ -195,13 +208,13 @@ public final class SkbPool {
     }
 
     SkBuff allocStruct() {
-        int index = freeSkbs.pop();
+        int index = memory.fails(FaultPoint.SLAB) ? IndexStack.EMPTY : freeSkbs.pop();
         return index == IndexStack.EMPTY ? null : skbs[index];
     }
 
     /** The smallest free head of at least {@code size} bytes ({@code kmalloc_reserve}), or null. */
     SkbSharedInfo allocHead(int size) {
-        if (size < 0 || size > MAX_HEAD) {
+        if (size < 0 || size > MAX_HEAD || memory.fails(FaultPoint.SLAB)) {
             return null;
         }
         int end = size + CACHE_LINE - 1 & -CACHE_LINE;
@@ -248,6 +261,19 @@ public final class SkbPool {
             }
         }
         return sum;
+    }
+
+    /** Hands out the guest page of each fragment of living packets: a page comes as often as fragments hold it. For checks. */
+    public void forEachGuestFrag(Consumer<Page> action) {
+        for (SkbSharedInfo[] sizeClass : heads) {
+            for (SkbSharedInfo head : sizeClass) {
+                for (int i = 0; i < head.nrFrags; i++) {
+                    if (head.frags[i].page().isGuest()) {
+                        action.accept(head.frags[i].page());
+                    }
+                }
+            }
+        }
     }
 
     /** {@code MAX_SKB_FRAGS}: fragments a packet can have. */

@@ -3,6 +3,7 @@ package softnic.nic.driver;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import softnic.Edition;
+import softnic.mm.FaultPoint;
 import softnic.mm.PhysMem;
 import softnic.net.Checksum;
 import softnic.net.EthHeader;
@@ -19,6 +20,7 @@ import softnic.skb.SkbSharedInfo;
 import softnic.trace.Counters;
 import softnic.trace.Trace;
 import softnic.trace.Tracepoint;
+import softnic.trace.Violations;
 
 /**
  * The driver's transmit side: {@code ixgbe_xmit_frame} and {@code ixgbe_xmit_frame_ring}
@@ -96,7 +98,7 @@ public final class Ixgbe extends NetDevice {
     }
 
     private int xmitFrameRing(SkBuff skb) {
-        if (maybeStopTx(descriptors(skb) + 3)) {        // a context, and the gap to the head
+        if (maybeStopTx(descriptors(skb) + 3) || isBusy()) {        // a context, and the gap to the head
             counters.bump(Count.TX_BUSY);
             return NETDEV_TX_BUSY;
         }
@@ -123,6 +125,16 @@ public final class Ixgbe extends NetDevice {
         ringDoorbell();
         maybeStopTx(descNeeded);
         return NETDEV_TX_OK;
+    }
+
+    /** Fault injection: as if the ring were full, while there is something in it whose clean wakes the queue. */
+    private boolean isBusy() {
+        if (!ring.isInUse() || !memory.fails(FaultPoint.TX_BUSY)) {
+            return false;
+        }
+        counters.bump(Count.TX_STOP_QUEUE);
+        stopQueue();
+        return true;
     }
 
     /** Data descriptors the packet takes ({@code TXD_USE_COUNT}). */
@@ -303,6 +315,11 @@ public final class Ixgbe extends NetDevice {
         trace.mix(ring.nextToUse);
         ring.desc.tail().set(ring.nextToUse);           // release: descriptors and buffers first
         engine.wakeUp();
+    }
+
+    /** For checks: what the transmit ring must look like between two steps. */
+    void check(Violations violations) {
+        IxgbeTxRingCheck.check(ring, violations);
     }
 
     private int drop(SkBuff skb, Count reason) {

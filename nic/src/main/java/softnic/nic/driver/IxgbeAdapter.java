@@ -12,6 +12,7 @@ import softnic.sched.Cpu;
 import softnic.sched.Runner;
 import softnic.sched.WaitQueue;
 import softnic.trace.Trace;
+import softnic.trace.Violations;
 import softnic.wire.FrameRing;
 import softnic.wire.Mac;
 
@@ -167,6 +168,14 @@ public final class IxgbeAdapter implements AutoCloseable {
     /** The receive queue's registers. */
     public DescRing rxRegisters() {
         return rxDesc;
+    }
+
+    /** Checks what must hold between any two steps of the virtual world (35, 37, 38). */
+    public void check(Violations violations) {
+        device.check(violations);
+        if (rxDesc.tail().get() - rxDesc.head().get() >= rxDesc.count()) {
+            violations.report(35, "nic: receive tail " + rxDesc.tail().get() + " overtook head " + rxDesc.head().get());
+        }
     }
 
     /** Frees receive buffers and memory; all agents have stopped and nothing is in flight. */

@@ -34,6 +34,11 @@ final class IxgbeTxRing {
         return buffers[(int) sequence & buffers.length - 1];
     }
 
+    /** Something was sent and is not cleaned. Xmit's agent. */
+    boolean isInUse() {
+        return nextToUse != nextToClean.get();
+    }
+
     /** Descriptors that xmit may use ({@code IXGBE_DESC_UNUSED}). Xmit's agent. */
     int unused() {
         return unused(nextToUse);

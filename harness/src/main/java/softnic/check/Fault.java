@@ -1,0 +1,64 @@
+package softnic.check;
+
+import java.util.Locale;
+import java.util.SplittableRandom;
+import softnic.mm.FaultInjection;
+import softnic.mm.FaultPoint;
+
+/** What can go wrong in a checked run; when and how often is the seed's choice. */
+public enum Fault {
+    /** A page of the host's cannot be allocated. */
+    PAGE_ALLOC(FaultPoint.PAGE_ALLOC),
+    /** An sk_buff or its head cannot be allocated. */
+    SKB_ALLOC(FaultPoint.SLAB),
+    /** A page of the guest's cannot be pinned. */
+    PIN(FaultPoint.PIN),
+    /** A copy from or to the guest fails. */
+    COPY(FaultPoint.USERCOPY),
+    /** The driver answers NETDEV_TX_BUSY. */
+    TX_BUSY(FaultPoint.TX_BUSY),
+    /** Interrupts of the NIC come late. */
+    LATE_IRQ(null),
+    /** Interrupts of the NIC are lost until the watchdog looks. */
+    LOST_IRQ(null),
+    /** Interrupts of the NIC come for nothing. */
+    SPURIOUS_IRQ(null),
+    /** The shortest rings and a small send buffer: everything runs full. */
+    FULL_RINGS(null);
+
+    private static final int MAX_PASSAGE = 60;
+    private static final int MIN_INTERVAL = 20;     // more pages than a packet has: else none would ever pass
+    private static final int MAX_INTERVAL = 60;
+
+    private final FaultPoint point;
+
+    Fault(FaultPoint point) {
+        this.point = point;
+    }
+
+    /** As the command line spells it: {@code late-irq}. */
+    @Override
+    public String toString() {
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    /** True for a step of the host's kernel that fails. */
+    boolean isInjected() {
+        return point != null;
+    }
+
+    /**
+     * Chooses which passages fail: one, each so many-th, or, where the kernel gives a packet up after that, all. What
+     * is a shortage passes again, so it must not last: a packet would wait for ever, and rightly.
+     */
+    void inject(FaultInjection faults, SplittableRandom random) {
+        boolean mayLast = this == PIN || this == COPY;
+        long k = 1 + (random.nextBoolean() ? random.nextInt(8) : random.nextInt(MAX_PASSAGE));
+        long every = switch (random.nextInt(mayLast ? 4 : 3)) {
+            case 0, 1 -> 0;
+            case 2 -> MIN_INTERVAL + random.nextInt(MAX_INTERVAL - MIN_INTERVAL);
+            default -> 1;
+        };
+        faults.fail(point, k, every);
+    }
+}

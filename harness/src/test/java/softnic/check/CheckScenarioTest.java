@@ -1,0 +1,107 @@
+package softnic.check;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import softnic.Edition;
+import softnic.Quirk;
+import softnic.host.CheckedRun.Outcome;
+import softnic.model.PriceFile;
+
+/** Seeded runs: what they find, whose fault it is, and that they can be had again. */
+class CheckScenarioTest {
+
+    private static final PriceFile PRICES = PriceFile.preset(PriceFile.DEFAULT);
+    private static final int SEEDS = 250;
+
+    /** Any violation here is a bug; the line that fails says how to have it again. */
+    @Test
+    void withoutQuirksNoSeedFindsAnything() {
+        List<String> wrong = new ArrayList<>();
+        for (long seed = 1; seed <= SEEDS; seed++) {
+            CheckScenario scenario = CheckScenario.of(seed, null, null);
+            CheckScenario quirkless = scenario.withEdition(scenario.edition().withoutQuirks());
+            Outcome outcome = quirkless.run(PRICES);
+            if (!outcome.isSound()) {
+                wrong.add(quirkless.command() + ": " + outcome.violations());
+            }
+        }
+
+        assertThat(wrong).isEmpty();
+    }
+
+    /** A hostile guest is needed for UBUF_BY_HEAD; the others show by themselves. */
+    @Test
+    void faithfulEditionsShowTheirQuirksAndNothingElse() {
+        Set<Quirk> shown = EnumSet.noneOf(Quirk.class);
+        Checker checker = new Checker(scenario -> scenario.run(PRICES));
+        for (long seed = 1; seed <= SEEDS / 2; seed++) {
+            for (Edition edition : List.of(Edition.V3_1, Edition.V4_20)) {
+                Checker.Result result = checker.check(CheckScenario.of(seed, edition, null));
+                assertThat(result.isFailure()).as(CheckReport.line(result)).isFalse();
+                shown.addAll(result.quirks());
+            }
+        }
+
+        assertThat(shown).contains(Quirk.PINNED_BY_BYTES, Quirk.CALLBACK_WAKES_NOBODY, Quirk.BAD_PACKET_BLOCKS);
+    }
+
+    @Test
+    void seedsReachEveryEditionFaultAndFeature() {
+        Set<Object> seen = new HashSet<>();
+        for (long seed = 1; seed <= SEEDS; seed++) {
+            CheckScenario s = CheckScenario.of(seed, null, null);
+            seen.add(s.edition());
+            seen.addAll(s.faults());
+            seen.addAll(List.of("event " + s.eventIdx(), "indirect " + s.indirect(), "zero-copy " + s.zerocopy(),
+                    "ring " + s.ringSize(), "pending " + (s.pendingStart() > 0), "plain " + s.faults().isEmpty()));
+        }
+
+        assertThat(seen).containsAll(Edition.ALL).contains((Object[]) Fault.values())
+                .contains("event true", "event false", "indirect true", "indirect false", "zero-copy true",
+                        "zero-copy false", "ring 32", "ring 64", "ring 128", "pending true", "plain true");
+    }
+
+    @Test
+    void theSameScenarioGivesTheSameOutcome() {
+        for (long seed = 1; seed <= 20; seed++) {
+            CheckScenario scenario = CheckScenario.of(seed, null, null);
+            assertThat(scenario.run(PRICES)).as(scenario.toString()).isEqualTo(scenario.run(PRICES));
+        }
+    }
+
+    /** Taking a fault away leaves all other choices as they were. */
+    @Test
+    void fewerFaultsAreTheSameScenarioOtherwise() {
+        CheckScenario all = CheckScenario.of(7, Edition.V3_1, EnumSet.allOf(Fault.class));
+        CheckScenario fewer = all.without(Fault.PIN);
+
+        assertThat(fewer).isEqualTo(CheckScenario.of(7, Edition.V3_1, fewer.faults()));
+        assertThat(fewer.faults()).hasSize(Fault.values().length - 1).doesNotContain(Fault.PIN);
+    }
+
+    @Test
+    void theCommandNamesWhatTheSeedDoesNotSay() {
+        CheckScenario scenario = CheckScenario.of(3, Edition.V8.withoutQuirks(), EnumSet.of(Fault.COPY, Fault.LATE_IRQ));
+
+        assertThat(scenario.command())
+                .isEqualTo("./softnic check --seeds 1 --seed 3 --edition v8 --no-quirks --faults copy,late-irq");
+        assertThat(scenario.with("size", "77").with("indirect", scenario.indirect() ? "off" : "on").command())
+                .endsWith(" --faults copy,late-irq --fix size=77,indirect=" + (scenario.indirect() ? "off" : "on"));
+    }
+
+    @Test
+    void aPartThatCannotBeIsRefused() {
+        CheckScenario scenario = CheckScenario.of(1, null, null);
+
+        assertThatThrownBy(() -> scenario.with("ring", "33")).hasMessageContaining("power of two in 32..1024, got \"33\"");
+        assertThatThrownBy(() -> scenario.with("colour", "red")).hasMessageContaining("unknown part \"colour\"");
+        assertThatThrownBy(() -> scenario.with("indirect", "yes")).hasMessageContaining("on or off, got \"yes\"");
+    }
+}

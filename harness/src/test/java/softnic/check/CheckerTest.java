@@ -1,0 +1,83 @@
+package softnic.check;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.EnumSet;
+import java.util.List;
+import java.util.function.Predicate;
+import org.junit.jupiter.api.Test;
+import softnic.Edition;
+import softnic.Quirk;
+import softnic.host.CheckedRun.Outcome;
+
+/** Whose fault a violation is, and how small its scenario can be; over a house of straw that breaks when it is told to. */
+class CheckerTest {
+
+    private static final CheckScenario BIG = CheckScenario.of(5, Edition.V6_1, EnumSet.allOf(Fault.class))
+            .with("size", "65536").with("duration", "1000000").with("ring", "128").with("pending", "1000")
+            .with("event-idx", "on").with("indirect", "on").with("zero-copy", "on");
+
+    private static Checker breaking(Predicate<CheckScenario> broken) {
+        return new Checker(s -> new Outcome(1, 1, broken.test(s) ? List.of("invariant 7: mm: 3 pins") : List.of()));
+    }
+
+    @Test
+    void aFailureKeepsOnlyTheFaultThatMakesIt() {
+        Checker.Result result = breaking(s -> s.faults().contains(Fault.PIN) && s.zerocopy() && s.durationNs() > 300_000)
+                .check(BIG);
+
+        assertThat(result.isFailure()).isTrue();
+        assertThat(result.smallest().faults()).containsExactly(Fault.PIN);
+        assertThat(result.smallest().zerocopy()).isTrue();
+        assertThat(result.smallest().eventIdx()).isFalse();
+        assertThat(result.smallest().indirect()).isFalse();
+        assertThat(result.smallest().pendingStart()).isZero();
+        assertThat(result.smallest().ringSize()).isEqualTo(32);
+        assertThat(result.smallest().messageBytes()).isEqualTo(1000);
+        assertThat(result.smallest().durationNs()).isEqualTo(500_000);
+        assertThat(CheckReport.line(result)).contains("FAILED\n    invariant 7: mm: 3 pins\n", "    replay:   " + BIG.command(),
+                "    smallest: " + result.smallest().command());
+    }
+
+    /** Another invariant that breaks on the way is another story. */
+    @Test
+    void shrinkingStaysWithTheSameInvariant() {
+        Checker checker = new Checker(s -> new Outcome(1, 1, List.of(s.faults().size() < 3
+                ? "invariant 23: house: stalls" : "invariant 7: mm: 3 pins")));
+
+        assertThat(checker.check(BIG).smallest().faults()).hasSize(3);
+    }
+
+    @Test
+    void aViolationThatIsGoneWithoutQuirksIsTheOneQuirkThatMakesItAlone() {
+        CheckScenario old = BIG.withEdition(Edition.V3_1);
+
+        assertThat(breaking(s -> s.edition().has(Quirk.UBUF_BY_HEAD)).check(old).quirks())
+                .containsExactly(Quirk.UBUF_BY_HEAD);
+        assertThat(breaking(s -> s.edition().has(Quirk.UBUF_BY_HEAD) && s.edition().has(Quirk.BAD_PACKET_BLOCKS)).check(old)
+                .quirks()).as("two together: all are named").contains(Quirk.UBUF_BY_HEAD, Quirk.BAD_PACKET_BLOCKS);
+    }
+
+    @Test
+    void aViolationThatStaysWithoutQuirksIsAFailure() {
+        Checker.Result result = breaking(s -> true).check(BIG.withEdition(Edition.V3_1));
+
+        assertThat(result.isFailure()).isTrue();
+        assertThat(result.quirks()).isEmpty();
+        assertThat(breaking(s -> false).check(BIG).isFailure()).isFalse();
+    }
+
+    @Test
+    void theSummarySaysWhichSeedsShowWhichQuirk() {
+        CheckReport report = new CheckReport("all editions, faults all");
+        Checker checker = breaking(s -> s.edition().has(Quirk.UBUF_BY_HEAD) || s.seed() == 3);
+        for (long seed = 1; seed <= 4; seed++) {
+            report.add(checker.check(CheckScenario.of(seed, seed == 2 ? Edition.V3_1 : Edition.V6_1, null)));
+        }
+
+        assertThat(report.isSound()).isFalse();
+        assertThat(report.toText()).startsWith("4 seeds, all editions, faults all: 4 packets, fingerprint ")
+                .contains("  sound   2\n  quirk   UBUF_BY_HEAD: 1 seed, 2\n  failed  1\n");
+        assertThat(report.toJson()).contains("\"UBUF_BY_HEAD\" : [ 2 ]", "\"failed\" : 1", "--seed 3 --edition 6.1");
+    }
+}
