@@ -46,6 +46,8 @@ public enum Behaviour {
             "the qdisc takes a packet out for a stopped queue and requeues it; later it does not begin (TCQ_F_ONETXQUEUE)"),
 
     // macvtap
+    MACVLAN_ALWAYS_ON_FEATURES(since(Kernel.V4_20),
+            "a macvlan has SG, checksums and GSO whatever its lower device has (3.16); before, it mirrors that"),
     ZEROCOPY_OF_LOWER_DEVICE(until(Kernel.V3_1),
             "the tap asks the lower device's features at open, not those of the macvlan"),
     XMIT_THROUGH_MACVLAN_QUEUE(since(Kernel.V3_14),

@@ -96,8 +96,8 @@ public final class Macvlan extends NetDevice implements NetDevice.FeatChange {
     }
 
     private static int ownFeatures(NetDevice lowerdev, Edition edition) {
-        return edition.has(Behaviour.ZEROCOPY_OF_LOWER_DEVICE) ? lowerdev.features()
-                : lowerdev.features() & NETIF_F_HIGHDMA | ALWAYS_ON;
+        return edition.has(Behaviour.MACVLAN_ALWAYS_ON_FEATURES) ? lowerdev.features() & NETIF_F_HIGHDMA | ALWAYS_ON
+                : lowerdev.features();
     }
 
     /** NETDEV_FEAT_CHANGE of the lower device ({@code macvlan_device_event}). */
