@@ -39,7 +39,7 @@ public enum Invariant {
             "as 1: what the index covers too early is no head that is out", "INDEX_BEFORE_ELEMENT", ON_LINE, ALWAYS),
     I05(5, OTHER,
             "last_avail_idx - last_used_idx is the number of heads taken and not used",
-            "House.check, both rings", "INDEX_SKIPS", BETWEEN_STEPS),
+            "VhostMonitor.checkOutstanding, both rings", "INDEX_SKIPS", BETWEEN_STEPS),
     I06(6, CORE,
             "nobody reads a page of a buffer that was reported: it is overwritten at once, and the far end knows every byte of the stream",
             "GuestVirtioNet.poisonReturned; RemoteHostVerifier.checkPayload", "EARLY_DD, CALLBACK_AT_XMIT", ON_LINE, ALWAYS),

@@ -52,7 +52,7 @@ enum PlantedFault {
                     code -> code.sipush(1024).iadd())),
 
     INDEX_SKIPS("last_used_idx moves on by two elements for one head",
-            v8(4096), "invariant 5: vhost: tx",
+            v8(4096), "invariant 5: vhost: last_avail_idx",
             constant("vhost.VhostVirtqueue", "addUsed", 1, 1, 2)),
 
     // ---- the pending ring

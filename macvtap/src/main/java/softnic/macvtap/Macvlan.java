@@ -66,7 +66,7 @@ public final class Macvlan extends NetDevice implements NetDevice.FeatChange {
     private final Counters<Count> counters = Counters.shared("macvlan", Count.class);
     private volatile long address;
     private volatile MacvtapSock[] taps = {};       // up to 3.8 with holes, where a queue was closed
-    private int open;
+    private MacvtapSock[] queues = {};              // taps and those taken off by TUNSETQUEUE
 
     /** In VEPA mode, the default of {@code ip link add type macvtap}. */
     public Macvlan(String name, long mac, NetDevice lowerdev, Edition edition, NetCore core, Trace trace) {
@@ -136,13 +136,12 @@ public final class Macvlan extends NetDevice implements NetDevice.FeatChange {
     /** The device goes ({@code macvlan_dellink}, {@code macvtap_del_queues}); its queues stay open, and drop. Off the path. */
     public void dellink() {
         port.remove(this);
-        for (MacvtapSock tap : taps) {
-            if (tap != null) {
-                tap.detach();
-            }
+        lowerdev.removeNotifier(this);
+        for (MacvtapSock tap : queues) {
+            tap.detach();
         }
         taps = new MacvtapSock[0];
-        open = 0;
+        queues = taps;
     }
 
     // ---- the tap's queues
@@ -154,22 +153,23 @@ public final class Macvlan extends NetDevice implements NetDevice.FeatChange {
 
     /** Else {@code macvtap_set_queue} is -EBUSY. */
     boolean hasRoom() {
-        return open < maxQueues();
+        return queues.length < maxQueues();
     }
 
     /** {@code macvtap_set_queue}. Off the path, as the next three. */
     void open(MacvtapSock tap) {
         if (!hasRoom()) {
-            throw new IllegalArgumentException("macvtap: " + name() + " has " + open
+            throw new IllegalArgumentException("macvtap: " + name() + " has " + queues.length
                     + " queues already (EBUSY) [macvtap_set_queue, drivers/net/macvtap.c]");
         }
-        open++;
+        queues = Arrays.copyOf(queues, queues.length + 1);
+        queues[queues.length - 1] = tap;
         enable(tap);
     }
 
     /** {@code macvtap_put_queue}. */
     void close(MacvtapSock tap) {
-        open--;
+        queues = Arrays.stream(queues).filter(q -> q != tap).toArray(MacvtapSock[]::new);
         disable(tap);
     }
 

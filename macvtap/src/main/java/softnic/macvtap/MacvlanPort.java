@@ -111,7 +111,8 @@ final class MacvlanPort implements NetDevice.RxHandler {
             handleMulticast(skb, EthHeader.source(skb.memory().segment(skb.dataHpa()), eth));
             return;
         }
-        Macvlan vlan = isPassthru() ? vlans[0] : lookup(dest);
+        Macvlan[] all = vlans;
+        Macvlan vlan = all.length == 1 && all[0].mode() == Macvlan.Mode.PASSTHRU ? all[0] : lookup(dest);
         if (vlan == null) {
             pass(skb);
         } else {

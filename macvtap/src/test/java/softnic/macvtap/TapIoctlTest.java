@@ -267,6 +267,15 @@ class TapIoctlTest {
         assertThat(bench.tap.peekHeadLen()).isZero();
     }
 
+    @Test
+    void aQueueThatWasTakenOffLosesItsDeviceToo() {
+        ioctl(TUNSETQUEUE, IFF_DETACH_QUEUE);
+        bench.vlan.dellink();
+        assertThat(bench.plain(54).piece(random, DATA, 900).send(new TapBench.Owner())).isEqualTo(900 + TapBench.HDR);
+        assertThat(bench.dev.taken).isEmpty();
+        assertThat(ioctl(TUNSETQUEUE, IFF_ATTACH_QUEUE)).isEqualTo(-Errno.EINVAL);
+    }
+
     /** Room is less than half the send buffer; who finds none is remembered and woken once. */
     @Test
     void pollSaysWhatCanBeDone() {

@@ -17,6 +17,8 @@ public final class DevWatchdog implements Agent {
     /** Where a driver asks for nothing else: 5 * HZ. */
     public static final long WATCHDOG_TIMEO_NS = 5_000_000_000L;
 
+    private static final int STEPS = 5;     // of a second each in the kernel
+
     private final NetDevice dev;
     private final NetCore core;
     private final Cpu cpu;
@@ -49,12 +51,18 @@ public final class DevWatchdog implements Agent {
         long stops = dev.queueStops();
         if (nextNs == NO_DEADLINE_NS || stops != stopsSeen) {
             stopsSeen = stops;
-            nextNs = nowNs + timeoNs;
+            nextNs = roundUp(nowNs + timeoNs);
         } else if (nowNs >= nextNs) {
             core.txTimeout(dev);
-            nextNs = nowNs + timeoNs;
+            nextNs = roundUp(nowNs + timeoNs);
         }
         return 0;
+    }
+
+    /** {@code round_jiffies}: many stops in a row share a few deadlines. */
+    private long roundUp(long ns) {
+        long step = timeoNs / STEPS;
+        return (ns + step - 1) / step * step;
     }
 
     @Override

@@ -145,6 +145,11 @@ public abstract class NetDevice {
         notifiers = more;
     }
 
+    /** Set-up only ({@code unregister_netdevice_notifier}). */
+    public void removeNotifier(FeatChange notifier) {
+        notifiers = Arrays.stream(notifiers).filter(n -> n != notifier).toArray(FeatChange[]::new);
+    }
+
     /** The driver cannot take more ({@code netif_stop_queue}). */
     public void stopQueue() {
         queueStopped = true;
@@ -180,9 +185,9 @@ public abstract class NetDevice {
     public void wakeQueue() {
         if (queueStopped) {
             queueStopped = false;
-        if (watchdog != null) {
-            watchdog.changed();
-        }
+            if (watchdog != null) {
+                watchdog.changed();
+            }
             if (qdisc != null) {
                 qdisc.schedule();
             }

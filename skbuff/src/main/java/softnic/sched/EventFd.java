@@ -21,7 +21,7 @@ public final class EventFd {
     }
 
     private volatile long count;
-    private Runnable onSignal = () -> { };
+    private volatile Runnable onSignal = () -> { };
 
     /** What a signal does at once, on the signaller's CPU (the wait queue's wake function). Set-up only. */
     public void onSignal(Runnable action) {

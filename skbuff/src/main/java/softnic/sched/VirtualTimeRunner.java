@@ -315,6 +315,7 @@ public final class VirtualTimeRunner implements Runner, Cpu {
         final Agent agent;
         boolean ready;
         long timerAtPs = Long.MAX_VALUE;
+        long pushedAtPs = Long.MAX_VALUE;       // the last event pushed, if it has not come yet: it can serve again
 
         Slot(int index, Processor processor, Agent agent) {
             this.index = index;
@@ -339,13 +340,15 @@ public final class VirtualTimeRunner implements Runner, Cpu {
                 return;
             }
             long atPs = Math.max(picos(deadlineNs), nowPs);
-            if (atPs != timerAtPs) {
-                timerAtPs = atPs;
+            timerAtPs = atPs;
+            if (atPs != pushedAtPs) {
+                pushedAtPs = atPs;
                 events.push(atPs, KIND_TIMER << KIND_SHIFT | index);
             }
         }
 
         void timerFired(long atPs) {
+            pushedAtPs = atPs == pushedAtPs ? Long.MAX_VALUE : pushedAtPs;
             if (atPs == timerAtPs) {
                 timerAtPs = Long.MAX_VALUE;
                 wake();

@@ -197,10 +197,11 @@ public final class SkbCopy {
         pool.trace().enter(Tracepoint.PSKB_EXPAND_HEAD);
         SkbSharedInfo old = skb.shinfo;
         SkbSharedInfo head = pool.allocHead(old.end + nhead + ntail);
-        int err = head == null ? -Errno.ENOMEM : skb.isCloned() ? leaveHead(skb, head) : 0;
+        boolean shared = skb.isCloned();        // asked once: another agent may free its clone meanwhile
+        int err = head == null ? -Errno.ENOMEM : shared ? leaveHead(skb, head) : 0;
         if (err == 0) {
             pool.memory().copy(old.headHpa, head.headHpa + nhead, skb.tail);
-            if (skb.isCloned()) {
+            if (shared) {
                 pool.releaseData(skb);
             } else {
                 head.moveFrom(old);

@@ -307,7 +307,7 @@ final class HandleTx implements VhostWork.Step {
             shared.counters.bump(Count.PENDING_EXCEEDED);
             return false;
         }
-        return !edition.has(Behaviour.SELECTS_ZEROCOPY) || shared.select.isOn();
+        return edition.has(Behaviour.SELECTS_ZEROCOPY) ? shared.select.isOn() : !shared.select.isFlushing();
     }
 
     /** Too many pending for one more: this one is copied. One slot stays free, else the ring would look empty. */

@@ -36,6 +36,7 @@ final class VhostBackend {
     private final Runnable pollTx;
     private final Runnable pollRxNet;
     private final UbufWait wait;
+    private boolean releasing;              // the one who waits is release()
     private final Runnable reportOld = this::reportOld;
 
     VhostBackend(Edition edition, VhostWorker worker, VhostWork ioctl, VhostVirtqueue tx, VhostVirtqueue rx,
@@ -95,8 +96,8 @@ final class VhostBackend {
             start(tx, txMonitor);
             if (edition.has(Behaviour.POLLS_SOCKET_ALWAYS)) {
                 txPoll.start(sock);                 // vhost_net_enable_vq
-            } else if (tx.hasAvail()) {
-                pollTx.run();                       // kicked while there was no backend
+            } else if (tx.hasAvail() || tx.isNotifyOff()) {
+                pollTx.run();       // kicked while there was no backend; or the old one's room was waited for, not kicks
             }
         } else {
             tx.stop();
@@ -127,8 +128,7 @@ final class VhostBackend {
 
     /** All packets of the old backend are back: the guest gets what they held (c047e5f3170c). */
     private void reportOld() {
-        zcopies.signalAll(tx);
-        txQueue.select.failures(zcopies.takeFailed());
+        txQueue.select.failures(zcopies.signalAll(tx));
     }
 
     private void setRx(Sock sock) {
@@ -178,11 +178,14 @@ final class VhostBackend {
      * {@code vhost_net_release}: no packet moves any more, and once none is out, the guest has all its TX buffers back.
      *
      * @param then what comes after that
-     * @return zero-copy packets it waits for; 0 when the device is clean
+     * @return zero-copy packets it waits for, also when asked again; 0 when the device is clean; -EBUSY as {@link #set}
      */
     int release(Runnable then) {
+        if (releasing) {
+            return wait.inFlight();
+        }
         if (isBusy()) {
-            return Math.max(1, wait.inFlight());
+            return -Errno.EBUSY;
         }
         if (txQueue.sock == null && rxQueue.sock == null && zcopies.pending() == 0) {
             then.run();
@@ -200,7 +203,9 @@ final class VhostBackend {
             then.run();
             return 0;
         }
+        releasing = true;
         wait.start(zcopies.ubufs(), () -> {
+            releasing = false;
             cleanUp();
             then.run();
         });

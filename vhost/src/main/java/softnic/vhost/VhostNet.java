@@ -139,7 +139,8 @@ public final class VhostNet {
      * The backends go ({@code vhost_net_release}): once the network has given back all, the guest gets what was not
      * reported. When as {@link #setBackend(int, Sock)}.
      *
-     * @return zero-copy sends still in flight: 0, or it goes on by itself when the last one is back
+     * @return zero-copy sends still in flight: 0, or it goes on by itself when the last one is back; -EBUSY as for
+     *     {@link #setBackend(int, Sock)}, and nothing was done
      */
     public int releaseBackend() {
         return backend.release(NOTHING);

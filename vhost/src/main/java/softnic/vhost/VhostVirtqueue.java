@@ -380,6 +380,11 @@ public final class VhostVirtqueue {
         }
     }
 
+    /** Kicks are not asked for: the worker runs, or waits for something else. */
+    boolean isNotifyOff() {
+        return (usedFlags & Vring.VRING_USED_F_NO_NOTIFY) != 0;
+    }
+
     private void writeUsedFlags() {
         vring.usedFlags(usedFlags);
         dirtyLog.usedWritten(0, Short.BYTES);

@@ -211,18 +211,20 @@ final class VhostZerocopy {
         return n;
     }
 
-    /** Reports all that is finished, however many turns that takes. For ioctls. */
-    void signalAll(VhostVirtqueue vq) {
-        if (edition.has(Behaviour.REPORTS_ONE_BY_ONE)) {
-            while (signalOldest(vq)) {
-                // report them all
-            }
-        } else {
-            signalFinished(vq);
+    /**
+     * Reports all that is finished, however many turns that takes. For ioctls.
+     *
+     * @return as {@link #signalFinished}
+     */
+    int signalAll(VhostVirtqueue vq) {
+        while (edition.has(Behaviour.REPORTS_ONE_BY_ONE) && signalOldest(vq)) {
+            // report them all
         }
+        int copied = signalFinished(vq);
         if (monitor != null) {
             monitor.oldBackendReported();
         }
+        return copied;
     }
 
     /** Reports what is pending, finished or not, and forgets whose it was (the cover letter's shutdown). */
@@ -299,15 +301,17 @@ final class VhostZerocopy {
         @Override
         public void callback(boolean zerocopySuccess) {
             trace.enter(Tracepoint.ZEROCOPY_CALLBACK);
-            if (ctx.isAbandoned()) {
+            VhostUbufRef ubufs = ctx;           // once the slot is marked, the worker may use this object again
+            if (ubufs.isAbandoned()) {
                 late();
             } else if (edition.has(Quirk.POLL_BEFORE_MARK)) {
-                poll(ctx.count() - 1, ctx.count());
+                int count = ubufs.count();
+                poll(count - 1, count);
                 mark(zerocopySuccess);
-                ctx.put();
+                ubufs.put();
             } else {
                 mark(zerocopySuccess);
-                int left = ctx.put();
+                int left = ubufs.put();
                 if (!edition.has(Quirk.CALLBACK_WAKES_NOBODY)) {
                     poll(left, left);
                 }

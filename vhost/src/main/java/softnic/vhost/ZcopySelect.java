@@ -20,6 +20,11 @@ final class ZcopySelect {
         return !txFlush && txPackets / PACKETS_PER_FAILURE >= txZcopyErr;
     }
 
+    /** Before 3.8 nobody counts failures, but nothing may be lent out while somebody waits for all of it. */
+    boolean isFlushing() {
+        return txFlush;
+    }
+
     /** A packet was sent ({@code vhost_net_tx_packet}). */
     void packet() {
         if (++txPackets >= NEW_CHANCE) {
