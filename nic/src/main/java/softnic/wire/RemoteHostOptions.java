@@ -7,15 +7,22 @@ package softnic.wire;
  * @param moderationNs its interrupt throttle: from the first frame to the poll, on the world's clock
  * @param windowBytes receive window it advertises, always the same, in bytes
  * @param windowScale window scale option of RFC 7323: the header carries windowBytes &gt;&gt; windowScale
+ * @param streams connections it has, from {@code flow} on ({@link TcpFlow#stream})
  */
-public record RemoteHostOptions(TcpFlow flow, long moderationNs, int windowBytes, int windowScale) {
+public record RemoteHostOptions(TcpFlow flow, long moderationNs, int windowBytes, int windowScale, int streams) {
 
-    /** 100 us, 384 KiB, scale 7. */
-    public static final RemoteHostOptions DEFAULT = new RemoteHostOptions(TcpFlow.DEFAULT, 100_000, 384 << 10, 7);
+    /** Connections it can have. */
+    public static final int MAX_STREAMS = 64;
+
+    /** 100 us, 384 KiB, scale 7, one connection. */
+    public static final RemoteHostOptions DEFAULT = new RemoteHostOptions(TcpFlow.DEFAULT, 100_000, 384 << 10, 7, 1);
 
     public RemoteHostOptions {
         if (moderationNs < 0) {
             throw new IllegalArgumentException("far end: moderation must not be negative, got " + moderationNs + " ns");
+        }
+        if (streams < 1 || streams > MAX_STREAMS) {
+            throw new IllegalArgumentException("far end: streams must be 1.." + MAX_STREAMS + ", got " + streams);
         }
         if (windowScale < 0 || windowScale > 14) {
             throw new IllegalArgumentException("far end: window scale must be 0..14, got " + windowScale);
@@ -26,15 +33,19 @@ public record RemoteHostOptions(TcpFlow flow, long moderationNs, int windowBytes
         }
     }
 
+    public RemoteHostOptions withStreams(int count) {
+        return new RemoteHostOptions(flow, moderationNs, windowBytes, windowScale, count);
+    }
+
     public RemoteHostOptions withWindowBytes(int bytes) {
-        return new RemoteHostOptions(flow, moderationNs, bytes, windowScale);
+        return new RemoteHostOptions(flow, moderationNs, bytes, windowScale, streams);
     }
 
     public RemoteHostOptions withFlow(TcpFlow other) {
-        return new RemoteHostOptions(other, moderationNs, windowBytes, windowScale);
+        return new RemoteHostOptions(other, moderationNs, windowBytes, windowScale, streams);
     }
 
     public RemoteHostOptions withModerationNs(long ns) {
-        return new RemoteHostOptions(flow, ns, windowBytes, windowScale);
+        return new RemoteHostOptions(flow, ns, windowBytes, windowScale, streams);
     }
 }
