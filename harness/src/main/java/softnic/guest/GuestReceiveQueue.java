@@ -49,7 +49,7 @@ final class GuestReceiveQueue {
             Violations violations, Counters<GuestCounter> counters) {
         this.cpu = cpu;
         this.rx = new GuestVirtqueue("guest rx", ram.segment(), ram.rxVring(),
-                options.indirect() ? ram.rxIndirectGpa() : 0, edition.has(Behaviour.EVENT_IDX), 0, violations);
+                options.indirect() ? ram.rxIndirectGpa() : 0, options.eventIdx() && edition.has(Behaviour.EVENT_IDX), 0, violations);
         this.eventFds = eventFds;
         this.counters = counters;
         this.ram = ram.segment();
@@ -57,7 +57,7 @@ final class GuestReceiveQueue {
         this.vnetHdrLen = options.vnetHdrLen();
         this.max = options.indirect() ? options.ringSize() : options.ringSize() / 2;
         this.freeBuffers = new int[max];
-        this.input = new GuestTcpInput(options.flow());
+        this.input = new GuestTcpInput(options.flow(), options.streams());
         for (int i = 0; i < max; i++) {
             freeBuffers[i] = max - 1 - i;
         }

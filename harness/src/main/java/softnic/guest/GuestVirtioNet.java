@@ -34,7 +34,6 @@ final class GuestVirtioNet {
     private final GuestVirtqueue tx;
     private final GuestEventFds eventFds;
     private final GuestSkbPool pool;
-    private final SendBuffer sendBuffer;
     private final Trace trace;
     private final Violations violations;
     private final Counters<GuestCounter> counters;
@@ -54,20 +53,18 @@ final class GuestVirtioNet {
     private int poisonedIdx;            // used entries below it have been looked at by the monitor
 
     GuestVirtioNet(Cpu cpu, GuestRam ram, Edition edition, GuestOptions options, GuestEventFds eventFds,
-            GuestSkbPool pool, SendBuffer sendBuffer, Trace trace, Violations violations,
-            Counters<GuestCounter> counters) {
+            GuestSkbPool pool, Trace trace, Violations violations, Counters<GuestCounter> counters) {
         this.cpu = cpu;
         this.tx = new GuestVirtqueue("guest tx", ram.segment(), ram.txVring(),
-                options.indirect() ? ram.txIndirectGpa() : 0, edition.has(Behaviour.EVENT_IDX), 0, violations);
+                options.indirect() ? ram.txIndirectGpa() : 0, options.eventIdx() && edition.has(Behaviour.EVENT_IDX), 0, violations);
         this.eventFds = eventFds;
         this.pool = pool;
-        this.sendBuffer = sendBuffer;
         this.trace = trace;
         this.violations = violations;
         this.counters = counters;
         this.vnetHdrLen = options.vnetHdrLen();
         this.stopBelow = 2 + edition.maxSkbFrags();
-        this.eventIdx = edition.has(Behaviour.EVENT_IDX);
+        this.eventIdx = options.eventIdx() && edition.has(Behaviour.EVENT_IDX);
         this.poison = options.poison();
     }
 
@@ -105,7 +102,7 @@ final class GuestVirtioNet {
         sg.clear();
         sg.add(skb.vnetHdrGpa, vnetHdrLen);
         sg.add(skb.linearGpa, skb.linearLen);
-        sendBuffer.addFrags(skb, sg);
+        skb.buffer.addFrags(skb, sg);
         return tx.addBuf(sg, sg.count(), 0, skb.index);
     }
 
@@ -178,7 +175,7 @@ final class GuestVirtioNet {
 
     private void free(GuestSkb skb) {
         if (skb.payloadLen > 0) {
-            sendBuffer.returned(skb);
+            skb.buffer.returned(skb);
         }
         pool.free(skb);
     }
@@ -207,7 +204,8 @@ final class GuestVirtioNet {
         while (poisonedIdx != used) {
             int token = tx.outstandingToken(poisonedIdx);
             if (token != GuestVirtqueue.NONE) {
-                sendBuffer.poison(pool.skb(token));
+                GuestSkb skb = pool.skb(token);
+                skb.buffer.poison(skb);
             }
             poisonedIdx = poisonedIdx + 1 & Vring.IDX_MASK;
         }
@@ -219,7 +217,7 @@ final class GuestVirtioNet {
     }
 
     private void poison(GuestSkb skb) {
-        sendBuffer.poison(skb);
+        skb.buffer.poison(skb);
         poisonedIdx = tx.lastUsedIdx();
     }
 
