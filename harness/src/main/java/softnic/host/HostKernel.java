@@ -45,9 +45,16 @@ public final class HostKernel implements AutoCloseable {
      * @param sniffer a packet socket listens on the lower device
      * @param pendingStart where the pending ring's indices start: 0 in the kernel
      * @param monitored invariants are watched on line
+     * @param goodcopyLen shorter packets are copied: VHOST_GOODCOPY_LEN in the kernel
      */
     public record Options(boolean zerocopy, boolean eventIdx, int vnetHdrLen, int sndbuf, boolean sniffer,
-            int pendingStart, boolean monitored) {
+            int pendingStart, boolean monitored, int goodcopyLen) {
+
+        /** With the kernel's VHOST_GOODCOPY_LEN. */
+        public Options(boolean zerocopy, boolean eventIdx, int vnetHdrLen, int sndbuf, boolean sniffer,
+                int pendingStart, boolean monitored) {
+            this(zerocopy, eventIdx, vnetHdrLen, sndbuf, sniffer, pendingStart, monitored, VhostNet.VHOST_GOODCOPY_LEN);
+        }
     }
 
     private final Edition edition;
@@ -102,7 +109,7 @@ public final class HostKernel implements AutoCloseable {
         WaitQueue workerWait = new WaitQueue();
         vhost = new VhostNet(edition, cpu, trace, memory, guest, workerWait, txKick, txCall, rxKick, rxCall,
                 violations, new VhostNet.Options(options.zerocopy(), options.eventIdx(), options.pendingStart(),
-                        options.monitored()));
+                        options.monitored(), options.goodcopyLen()));
         workerProcessor = runner.addProcessor("vhost", "vhost", Cost.VHOST_WAKE, Cost.VHOST_WAKE_LATENCY);
         runner.add(workerProcessor, vhost.worker(), workerWait);
     }

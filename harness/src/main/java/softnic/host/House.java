@@ -70,26 +70,32 @@ final class House implements AutoCloseable {
         this.trace = trace;
         Cpu cpu = runner.cpu();
         Edition edition = scenario.edition();
+        Scenario.Variant variant = scenario.variant();
+        boolean eventIdx = variant.eventIdx() && edition.has(Behaviour.EVENT_IDX);
         int hdrLen = edition.has(Behaviour.EVENT_IDX) ? VirtioNetHdr.SIZE_MRG_RXBUF : VirtioNetHdr.SIZE;
         flow = flow(scenario.seed());
         trace.mix(flow.guestPort());            // what the seed chose is part of the run, though no event shows it
         GuestOptions guestOptions = GuestOptions.DEFAULT.withMessageBytes(scenario.messageBytes())
                 .withSndbufBytes((int) prices.parameter("tcp_sndbuf")).withIndirect(scenario.indirect())
-                .withVnetHdrLen(hdrLen).withPoison(scenario.monitored()).withFlow(flow);
+                .withVnetHdrLen(hdrLen).withPoison(scenario.monitored()).withFlow(flow)
+                .withEventIdx(eventIdx).withStreams(variant.streams()).withMixed(variant.isMixed())
+                .withNodelay(variant.nodelay());
 
         PhysMem memory = new PhysMem();
         guestMemory = new GuestMemory(memory);
         ram = new GuestRam(memory, guestMemory, guestOptions);
         kernel = new HostKernel(edition, runner, llc, trace, violations, memory, guestMemory,
-                new HostKernel.Options(scenario.zerocopy(), edition.has(Behaviour.EVENT_IDX), hdrLen,
-                        (int) prices.parameter("host_sndbuf"), false, scenario.pendingStart(), scenario.monitored()));
+                new HostKernel.Options(scenario.zerocopy(), eventIdx, hdrLen,
+                        (int) prices.parameter("host_sndbuf"), false, scenario.pendingStart(), scenario.monitored(),
+                        variant.goodcopyLen()));
         WaitQueue farWait = new WaitQueue();
         port = new Port(edition, runner, trace, kernel.netCore(), prices.parameter("itr"), farWait,
                 observer, txRing);
         kernel.attach(port.adapter().device(), flow.guestMac());
         far = new RemoteHost(cpu, port.farRx(), port.farTx(),
                 RemoteHostOptions.DEFAULT.withWindowBytes((int) prices.parameter("tcp_window"))
-                        .withModerationNs(prices.parameter("far_itr")).withFlow(flow), violations);
+                        .withModerationNs(prices.parameter("far_itr")).withFlow(flow)
+                        .withStreams(variant.streams()), violations);
         runner.add(runner.addProcessor("far end", "nic", Cost.NONE, Cost.NONE), far, farWait);
 
         guest = new Guest(cpu, ram, edition, guestOptions, new GuestEventFds(kernel.txKick(), kernel.txCall(),
@@ -206,6 +212,16 @@ final class House implements AutoCloseable {
 
     long bytesVerified() {
         return far.counters().value(RemoteHostCounter.BYTES_VERIFIED);
+    }
+
+    /** Pages of the guest that the host holds. */
+    long pins() {
+        return guestMemory.pins();
+    }
+
+    /** Payload bytes of the {@code i}-th stream that the far end found right. */
+    long bytesVerified(int i) {
+        return far.bytesVerified(i);
     }
 
     /** Packets that the guest has put into its TX ring. */

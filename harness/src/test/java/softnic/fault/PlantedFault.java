@@ -64,7 +64,8 @@ enum PlantedFault {
             drop("vhost.VhostZerocopy$Ubuf", "callback", "put", 2)),
     GOODCOPY_IGNORED("short packets are lent out instead of copied",
             v8(4096), "invariant 17: vhost: zero-copy for a packet",
-            constant("vhost.HandleTx", "wantsZerocopy", 256, 1, 0)),
+            operator("vhost.HandleTx", "wantsZerocopy", Opcode.GETFIELD, 3, "take goodcopyLen for 0",
+                    code -> code.pop().iconst_0())),
 
     // ---- whose the guest's pages are
 

@@ -76,6 +76,7 @@ final class HandleTx implements VhostWork.Step {
         final int[] copiedHeads = new int[VHOST_NET_BATCH];
         Sock sock;
         boolean zerocopyTx;                 // experimental_zcopytx
+        int goodcopyLen = VHOST_GOODCOPY_LEN;
         int copiedCount;
         long txPackets;
         long txZcopyErr;
@@ -274,7 +275,7 @@ final class HandleTx implements VhostWork.Step {
         if (!shared.isZerocopy()) {
             return false;
         }
-        if (len < VHOST_GOODCOPY_LEN) {
+        if (len < shared.goodcopyLen) {
             shared.counters.bump(Count.SMALL_COPIED);
             return false;
         }

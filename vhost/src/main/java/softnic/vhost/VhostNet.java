@@ -27,6 +27,9 @@ import softnic.trace.Violations;
  */
 public final class VhostNet {
 
+    /** Shorter packets, virtio_net_hdr included, are copied ({@code VHOST_GOODCOPY_LEN}). */
+    public static final int VHOST_GOODCOPY_LEN = HandleTx.VHOST_GOODCOPY_LEN;
+
     /**
      * How a device is set up.
      *
@@ -34,8 +37,14 @@ public final class VhostNet {
      * @param eventIdx VIRTIO_RING_F_EVENT_IDX was negotiated
      * @param startIdx where upend_idx and done_idx start, for tests of the wrap; 0 in the kernel
      * @param monitored invariants are watched on line
+     * @param goodcopyLen shorter packets are copied: {@link #VHOST_GOODCOPY_LEN} in the kernel
      */
-    public record Options(boolean zerocopyTx, boolean eventIdx, int startIdx, boolean monitored) {
+    public record Options(boolean zerocopyTx, boolean eventIdx, int startIdx, boolean monitored, int goodcopyLen) {
+
+        /** With the kernel's {@link #VHOST_GOODCOPY_LEN}. */
+        public Options(boolean zerocopyTx, boolean eventIdx, int startIdx, boolean monitored) {
+            this(zerocopyTx, eventIdx, startIdx, monitored, VHOST_GOODCOPY_LEN);
+        }
     }
 
     private final Edition edition;
@@ -59,11 +68,12 @@ public final class VhostNet {
             EventFd txKick, EventFd txCall, EventFd rxKick, EventFd rxCall, Violations violations, Options options) {
         this.edition = edition;
         worker = new VhostWorker(cpu, trace, workerWait);
-        monitor = options.monitored() ? new VhostMonitor(violations) : null;
+        monitor = options.monitored() ? new VhostMonitor(violations, options.goodcopyLen()) : null;
         tx = new VhostVirtqueue("tx", edition, cpu, trace, memory, guest, options.eventIdx(), txCall, monitor);
         rx = new VhostVirtqueue("rx", edition, cpu, trace, memory, guest, options.eventIdx(), rxCall,
                 options.monitored() ? new VhostMonitor(violations) : null);
         shared.zerocopyTx = options.zerocopyTx();
+        shared.goodcopyLen = options.goodcopyLen();
 
         VhostWork[] works = new VhostWork[3];       // a work and what queues it need each other
         Runnable pollTx = () -> worker.queue(works[0]);
