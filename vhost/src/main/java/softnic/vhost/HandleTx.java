@@ -275,7 +275,7 @@ final class HandleTx implements VhostWork.Step {
         if (!shared.isZerocopy()) {
             return false;
         }
-        if (len < shared.goodcopyLen) {
+        if (isSmall(len)) {
             shared.counters.bump(Count.SMALL_COPIED);
             return false;
         }
@@ -284,6 +284,10 @@ final class HandleTx implements VhostWork.Step {
             return false;
         }
         return !edition.has(Behaviour.SELECTS_ZEROCOPY) || shared.txPackets / 64 >= shared.txZcopyErr;
+    }
+
+    private boolean isSmall(int len) {
+        return len < shared.goodcopyLen;
     }
 
     /** @return true if the packet is given up and reported, false if it stays in the ring to be tried again */
