@@ -25,6 +25,16 @@ public enum Behaviour {
     PACKS_COPIED_UBUFS(since(Kernel.V4_20),
             "skb_copy_ubufs fills whole pages, not one page a fragment, and refuses a shared skb (4.14)"),
 
+    TELLS_TX_ERROR(since(Kernel.V3_8), "skb_tx_error completes the ubuf when a packet is dropped on the way"),
+    TX_ERROR_SUCCEEDS(since(Kernel.V4_20), "skb_tx_error reports success: nothing was copied (4.14)"),
+    SHARES_UBUF(since(Kernel.V4_20),
+            "several skbs may share a refcounted ubuf, that of MSG_ZEROCOPY (4.14); vhost's is still copied"),
+    COUNTS_NEW_HEAD(since(Kernel.V4_20), "pskb_expand_head adds to the truesize of an skb without a socket (4.11)"),
+    RECYCLES_SKBS(until(Kernel.V3_1), "skb_recycle_check lets a driver use an skb again (until 3.7)"),
+    DEVMEM_FRAGS(since(Kernel.V6_18), "an skb may have fragments that nobody can read; copying them is -EFAULT (6.13)"),
+    SEGMENTS_KEEP_CHARGE(since(Kernel.V4_20),
+            "skb_segment hands the socket's charge to the last segment; before, it ended with the whole packet (3.18)"),
+
     // core transmit
     VALIDATES_XMIT_SKB(since(Kernel.V4_20),
             "segmentation and checksums happen in validate_xmit_skb (3.18), before the packet taps"),

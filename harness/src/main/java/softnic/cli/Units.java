@@ -41,7 +41,6 @@ final class Units {
         line.registerConverter(Edition.class, Units::edition);
         line.registerConverter(long.class, Units::wholeNumber);
         oneOf(line, Scenario.World.class);
-        line.registerConverter(LetterTest.class, Units::letterTest);
         oneOf(line, OneFrame.Lower.class);
         oneOf(line, RunCommand.Format.class);
         oneOf(line, TableCommand.Format.class);
@@ -126,14 +125,16 @@ final class Units {
         });
     }
 
-    private static LetterTest letterTest(String text) {
+    /** The cover letter's test of that name. */
+    static LetterTest letterTest(CommandSpec spec, String text) {
         for (LetterTest test : LetterTest.values()) {
             if (test.toString().equals(text)) {
                 return test;
             }
         }
-        throw new TypeConversionException("expected one of " + Arrays.stream(LetterTest.values())
-                .map(LetterTest::toString).collect(Collectors.joining(", ")) + ", or options only, got " + quoted(text));
+        throw new ParameterException(spec.commandLine(), "run takes options, or one of "
+                + Arrays.stream(LetterTest.values()).map(LetterTest::toString).collect(Collectors.joining(", ")) + ", got "
+                + quoted(text));
     }
 
     private static String quoted(String text) {

@@ -18,7 +18,7 @@ public enum LetterTest {
             (scenario, prices) -> new Stress(scenario).run(prices));
 
     /** Shorter than this, a part of a test would be a few packets. */
-    public static final long MIN_DURATION_NS = 10_000_000;
+    public static final long MIN_DURATION_NS = 20_000_000;
     /** Longer than this, a sequence number would come round while the reader is frozen. */
     public static final long MAX_DURATION_NS = 10_000_000_000L;
 

@@ -144,7 +144,7 @@ class CliTest {
     /** How fast this machine simulates is a measurement: it is in JSON only, all else is the same bytes again. */
     @ParameterizedTest
     @ValueSource(strings = {"table --sizes 4K,64K --duration 5ms", "table --sizes 4K --duration 5ms --format csv",
-        "table --sizes 4K --duration 5ms --format md", "run --duration 5ms", "run --duration 5ms --format json",
+        "table --sizes 4K --duration 5ms --format md", "run --duration 5ms", "run --duration 5ms --format json", "run tcpdump-suspended --duration 20ms",
         "trace --frame 16000 --lower ixgbe", "trace --frame 1514 --format ftrace"})
     void theSameCommandSaysTheSameBytesInEveryCountry(String line) {
         String first = Said.line(line).isAnswer().out();
@@ -166,6 +166,29 @@ class CliTest {
         assertThat(text).startsWith("world virtual, edition 6.1, seed 1, 65536-byte messages, zero-copy, fingerprint ")
                 .contains("Mb/s", "CPU time", "Counters", "vhost.zerocopy", "Conservation: posted=used",
                         "Sound: every byte verified");
+    }
+
+    /** The cover letter's tests, in every kernel: what must be observed is, and each line says so with figures. */
+    @ParameterizedTest
+    @ValueSource(strings = {"v8", "3.1", "3.8", "3.14", "4.20", "6.1", "6.18"})
+    void theLettersTestsShowWhatMustBeObserved(String edition) {
+        for (String test : List.of("tcpdump-suspended", "dynamic-sg --size 64K")) {
+            String text = Said.line("run " + test + " --duration 20ms --edition " + edition).isAnswer().out();
+
+            List<String> lines = text.lines().filter(line -> line.startsWith("  yes  ")).toList();
+            assertThat(lines).as(text).hasSize(test.startsWith("tcpdump") ? 6 : 7)
+                    .allMatch(line -> line.matches("  yes  [^:]+: .*[0-9].*"));
+            assertThat(text).contains("edition " + edition, "As it must be").doesNotContain("NO ");
+        }
+    }
+
+    @Test
+    void aLettersTestInJsonHasTheSameLines() throws IOException {
+        JsonNode root = Said.line("run dynamic-sg --duration 20ms --format json").isAnswer().json();
+
+        assertThat(names(root)).containsExactly("test", "world", "edition", "seed", "message_bytes", "elapsed_ns",
+                "fingerprint", "observed", "sound", "holds", "violations");
+        assertThat(root.get("observed")).hasSize(7).allSatisfy(o -> assertThat(o.get("seen").asBoolean()).isTrue());
     }
 
     @Test
@@ -219,7 +242,7 @@ class CliTest {
         assertThat(examples).isNotEmpty();
         for (String example : examples) {
             String brief = example.substring("softnic ".length()).replaceAll(" --duration \\S+", "");
-            Said.line(command.equals("trace") ? brief : brief + " --duration 2ms").isAnswer();
+            Said.line(command.equals("trace") ? brief : brief + " --duration 20ms").isAnswer();
         }
         assertThat(help.lines()).allSatisfy(l -> assertThat(l.length()).isLessThanOrEqualTo(100));
     }
@@ -274,7 +297,11 @@ class CliTest {
                 mistake("trace --frame 64K", "'--frame'", "14..65535 bytes", "got 65536"),
                 mistake("trace --frame 60 --lower e1000", "'--lower'", "dummy, ixgbe", "got \"e1000\""),
                 mistake("tabel", "unknown command \"tabel\"", "table, run, trace"),
-                mistake("run extra", "run takes options only", "got \"extra\""),
+                mistake("run extra", "one of tcpdump-suspended, dynamic-sg", "got \"extra\""),
+                mistake("run dynamic-sg extra", "run takes options only", "got \"extra\""),
+                mistake("run dynamic-sg --world live", "dynamic-sg runs with zero-copy in the virtual world", "got --world live"),
+                mistake("run tcpdump-suspended --copy", "virtual world", "got --copy"),
+                mistake("run tcpdump-suspended --duration 1ms", "20ms to 10s", "got 1000000ns"),
                 mistake("run --sizes 4K", "unknown option \"--sizes\""),
                 mistake("--bogus", "unknown option \"--bogus\""),
                 mistake("@nosuchfile", "unknown command \"@nosuchfile\""),

@@ -3,18 +3,26 @@ package softnic.mm;
 import net.openhft.chronicle.core.io.ReferenceOwner;
 
 /**
- * The host kernel's free pages: {@code alloc_page} and {@code __free_page} (mm/page_alloc.c), order 0.
+ * The host kernel's free pages of one order: {@code alloc_pages} and {@code __free_pages} (mm/page_alloc.c). A page
+ * of a higher order is its first page, which is held for all of them (compound page).
  *
  * <p>The slab is a Chronicle {@code BytesStore}, seen through a bounds-checked segment.
  */
 public final class PageAllocator {
 
+    private final int order;
     private final Slab slab;
     private final Page[] pages;
     private final IndexStack free;
 
     public PageAllocator(PhysMem memory, int count) {
-        slab = new Slab((long) count * PhysMem.PAGE_SIZE);
+        this(memory, count, 0);
+    }
+
+    /** @param order each of the {@code count} pages is of {@code PAGE_SIZE << order} bytes */
+    public PageAllocator(PhysMem memory, int count, int order) {
+        this.order = order;
+        slab = new Slab((long) count * PhysMem.PAGE_SIZE << order);
         pages = memory.pages(memory.addPagedRegion(slab.segment(), this));
         free = new IndexStack(count);
     }
@@ -25,7 +33,7 @@ public final class PageAllocator {
         if (index == IndexStack.EMPTY) {
             return null;
         }
-        Page page = pages[index];
+        Page page = pages[index << order];
         page.unpark();
         page.get(holder);
         return page;
@@ -33,11 +41,11 @@ public final class PageAllocator {
 
     /** Pages not in the free list; exact only when nobody allocates. */
     public int inUse() {
-        return pages.length - free.count();
+        return (pages.length >> order) - free.count();
     }
 
     void free(Page page) {
-        free.push((int) (PhysMem.offset(page.hpa()) >>> PhysMem.PAGE_SHIFT));
+        free.push((int) (PhysMem.offset(page.hpa()) >>> PhysMem.PAGE_SHIFT + order));
     }
 
     /** Releases the slab; nothing of it may be used after. */

@@ -56,6 +56,12 @@ public final class Checksum {
         return sum + bigEndian(protocol) + bigEndian(l4Len & 0xFFFF) + bigEndian(l4Len >>> 16);
     }
 
+    /** The same over IPv6. */
+    public static long pseudoIpv6(MemorySegment memory, long ipAt, int protocol, int l4Len) {
+        long sum = partial(memory, ipAt + Ipv6Header.SADDR, 32, 0);
+        return sum + bigEndian(protocol) + bigEndian(l4Len & 0xFFFF) + bigEndian(l4Len >>> 16);
+    }
+
     /** One's complement of the folded sum, as 16 bits in memory order ({@code csum_fold}). */
     public static int fold(long sum) {
         long s = fold32(sum);

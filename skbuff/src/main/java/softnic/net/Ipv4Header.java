@@ -26,7 +26,9 @@ public final class Ipv4Header {
     public static final int SADDR = 12;
     public static final int DADDR = 16;
 
+    private static final int FRAG_OFF = 6;
     private static final int IP_DF = 0x4000;
+    private static final int IP_MF = 0x2000;
 
     private Ipv4Header() {
     }
@@ -56,6 +58,11 @@ public final class Ipv4Header {
         NetworkOrder.u16(m, at + ID, id);
     }
 
+    /** {@code offset} in bytes, of which the header keeps eighths. */
+    static void fragOff(MemorySegment m, long at, int offset, boolean more) {
+        NetworkOrder.u16(m, at + FRAG_OFF, offset >> 3 | (more ? IP_MF : 0));
+    }
+
     public static int protocol(MemorySegment m, long at) {
         return NetworkOrder.u8(m, at + PROTOCOL);
     }
@@ -74,7 +81,7 @@ public final class Ipv4Header {
         NetworkOrder.u8(m, at + 1, 0);
         NetworkOrder.u16(m, at + TOT_LEN, totLen);
         NetworkOrder.u16(m, at + ID, id);
-        NetworkOrder.u16(m, at + 6, IP_DF);
+        NetworkOrder.u16(m, at + FRAG_OFF, IP_DF);
         NetworkOrder.u8(m, at + 8, 64);
         NetworkOrder.u8(m, at + PROTOCOL, protocol);
         NetworkOrder.u32(m, at + SADDR, saddr);

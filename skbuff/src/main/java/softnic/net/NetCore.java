@@ -218,7 +218,7 @@ public final class NetCore {
 
     /** @return 0 or a negated errno, after which the packet is to be dropped */
     private int prepare(SkBuff skb, int features) {
-        if (skb.dataLen() > 0 && (features & NetDevice.NETIF_F_SG) == 0) {
+        if (needsLinearize(skb, features)) {
             counters.bump(Count.LINEARIZED);
             int err = SkbCopy.linearize(skb);
             if (err != 0) {
@@ -230,6 +230,11 @@ public final class NetCore {
             return gso.checksumHelp(skb);
         }
         return 0;
+    }
+
+    /** {@code skb_needs_linearize}; no device of ours has NETIF_F_FRAGLIST. */
+    private static boolean needsLinearize(SkBuff skb, int features) {
+        return skb.shinfo().fragList() != null || skb.dataLen() > 0 && (features & NetDevice.NETIF_F_SG) == 0;
     }
 
     /**

@@ -59,6 +59,7 @@ public final class SkBuff {
     int truesize;
     boolean cloned;
     boolean nohdr;
+    boolean unreadable;
     Destructor destructor;
     private volatile int users;
 
@@ -69,6 +70,7 @@ public final class SkBuff {
     private int ipSummed;
     private int csumStart;
     private int csumOffset;
+    private int csum;
     private SkBuff next;
 
     SkBuff(SkbPool pool, int index) {
@@ -85,6 +87,7 @@ public final class SkBuff {
         truesize = shinfo.end + STRUCT_SIZE;
         cloned = false;
         nohdr = false;
+        unreadable = false;
         destructor = null;
         macHeader = 0;
         networkHeader = 0;
@@ -93,24 +96,33 @@ public final class SkBuff {
         ipSummed = CHECKSUM_NONE;
         csumStart = 0;
         csumOffset = 0;
+        csum = 0;
         next = null;
         users = 1;
     }
 
-    /** Copies what a clone inherits ({@code __copy_skb_header}); not the destructor. */
+    /** Copies what a clone inherits; not the destructor. */
     void copyHeaderFrom(SkBuff from) {
         data = from.data;
         tail = from.tail;
         len = from.len;
         dataLen = from.dataLen;
         truesize = from.truesize;
-        macHeader = from.macHeader;
-        networkHeader = from.networkHeader;
-        transportHeader = from.transportHeader;
+        copyFieldsFrom(from);
+    }
+
+    /** Headers, as far from data as they are in {@code from}, and checksum ({@code __copy_skb_header}). */
+    void copyFieldsFrom(SkBuff from) {
+        int shift = data - from.data;
+        macHeader = from.macHeader + shift;
+        networkHeader = from.networkHeader + shift;
+        transportHeader = from.transportHeader + shift;
         protocol = from.protocol;
         ipSummed = from.ipSummed;
-        csumStart = from.csumStart;
+        csumStart = from.csumStart + shift;
         csumOffset = from.csumOffset;
+        csum = from.csum;
+        unreadable = from.unreadable;
     }
 
     // ---- geometry
@@ -151,6 +163,15 @@ public final class SkBuff {
         assert n <= headlen() : "pull " + n + " of " + headlen() + " linear bytes";
         data += n;
         len -= n;
+    }
+
+    /** Cuts a linear packet off behind {@code n} bytes; a shorter one stays ({@code skb_trim}). */
+    public void trim(int n) {
+        assert dataLen == 0 : "skb_trim of a packet with fragments; use SkbCopy.trim";
+        if (n < len) {
+            len = n;
+            tail = data + n;
+        }
     }
 
     /** Bytes in all ({@code skb->len}). */
@@ -200,6 +221,21 @@ public final class SkBuff {
         len += bytes;
         dataLen += bytes;
         truesize += charged;
+    }
+
+    /** Appends packets, linked by {@link #next}, as further data ({@code frag_list}); they are this packet's now. */
+    public void addFragList(SkBuff list) {
+        assert shinfo.fragList == null : this + " has a frag_list";
+        shinfo.fragList = list;
+        for (SkBuff skb = list; skb != null; skb = skb.next) {
+            addFragBytes(skb.len, skb.truesize);
+        }
+    }
+
+    /** As {@link #put}; returns the host-physical address of the new bytes, as the kernel's does. */
+    long append(int n) {
+        put(n);
+        return hpa(tail - n);
     }
 
     /** Memory this packet is charged for, in bytes. */
@@ -284,6 +320,17 @@ public final class SkBuff {
         csumOffset = offset;
     }
 
+    /** The device summed the whole packet, from data on: {@code sum} is a partial sum as {@code skb->csum} is. */
+    public void checksumComplete(int sum) {
+        ipSummed = CHECKSUM_COMPLETE;
+        csum = sum;
+    }
+
+    /** The device's sum ({@code skb->csum}), if {@link #CHECKSUM_COMPLETE}. */
+    public int csum() {
+        return csum;
+    }
+
     /** All positions move when the head gets {@code n} bytes more headroom. */
     void shift(int n) {
         data += n;
@@ -331,8 +378,14 @@ public final class SkBuff {
         return cloned && (ref & SkbSharedInfo.SKB_DATAREF_MASK) - (ref >>> SkbSharedInfo.SKB_DATAREF_SHIFT) != 1;
     }
 
+    /** The fragments are device memory that no processor can read ({@code skb->unreadable}, 6.13). */
+    public void unreadable(boolean on) {
+        unreadable = on;
+    }
+
     /** Keeps the payload, gives the header up to the clones ({@code skb_header_release}). */
     public void headerRelease() {
+        assert !nohdr : "header released twice";
         nohdr = true;
         shinfo.refAdd(1 << SkbSharedInfo.SKB_DATAREF_SHIFT);
     }
@@ -362,7 +415,12 @@ public final class SkBuff {
 
     /** The last user frees it: it was dropped ({@code kfree_skb}). */
     public void kfree() {
-        pool.kfree(this);
+        kfree(DropReason.SKB_DROP_REASON_NOT_SPECIFIED);
+    }
+
+    /** As {@link #kfree()}, and says why ({@code kfree_skb_reason}). */
+    public void kfree(DropReason reason) {
+        pool.kfree(this, reason);
     }
 
     // ---- lists and queues

@@ -1,6 +1,7 @@
 package softnic.skb;
 
 import softnic.Behaviour;
+import softnic.Quirk;
 import softnic.mm.Errno;
 import softnic.mm.PhysMem;
 import softnic.sched.Cost;
@@ -8,8 +9,17 @@ import softnic.trace.Trace;
 import softnic.trace.Tracepoint;
 
 /**
- * What copies, shares or moves packet data: {@code skb_clone}, {@code skb_copy_ubufs},
- * {@code pskb_expand_head}, {@code __pskb_pull_tail}, {@code skb_copy_bits} (net/core/skbuff.c).
+ * What copies, shares or moves packet data: {@code skb_clone}, {@code pskb_copy}, {@code skb_copy_ubufs},
+ * {@code pskb_expand_head}, {@code __pskb_pull_tail}, {@code ___pskb_trim} (net/core/skbuff.c).
+ *
+ * <pre>
+ *                  struct   head    fragments          user pages
+ *   clone          new      shared  shared             copied first, in the original
+ *   morph          reused   shared  shared             shared (no caller has any)
+ *   pskbCopy       new      copied  pages held twice   copied first, in the original
+ *   copy           new      copied  copied             stay the original's
+ *   expandHead     same     new     moved, or as in pskbCopy if the head was shared
+ * </pre>
  */
 public final class SkbCopy {
 
@@ -27,88 +37,152 @@ public final class SkbCopy {
         trace.enter(Tracepoint.SKB_CLONE);
         SkBuff clone = orphanFrags(skb) == 0 ? skb.pool.allocStruct() : null;
         if (clone != null) {
-            clone.reset(skb.shinfo);
-            clone.copyHeaderFrom(skb);
-            clone.cloned = true;
-            clone.nohdr = false;
-            skb.cloned = true;
-            skb.shinfo.refAdd(1);
+            share(clone, skb);
             skb.pool.counters().bump(SkbPool.Count.CLONE);
         }
         trace.exit(Tracepoint.SKB_CLONE);
         return clone;
     }
 
-    /** Replaces user pages by copies if there are any ({@code skb_orphan_frags}). */
+    /** {@code __skb_clone}: no look at user pages, callers did that. */
+    private static void share(SkBuff clone, SkBuff skb) {
+        clone.reset(skb.shinfo);
+        clone.copyHeaderFrom(skb);
+        clone.cloned = true;
+        skb.cloned = true;
+        skb.shinfo.refAdd(1);
+    }
+
+    /**
+     * {@code to} gives up what it is and becomes a clone of {@code skb} ({@code skb_morph}).
+     *
+     * @return false, and both as they were, when the user pages should be copied and memory is short
+     */
+    public static boolean morph(SkBuff to, SkBuff skb) {
+        if (!skb.pool.edition().has(Quirk.MORPH_SHARES_UBUF) && orphanFrags(skb) != 0) {
+            return false;
+        }
+        to.orphan();
+        to.pool.releaseData(to);
+        share(to, skb);
+        return true;
+    }
+
+    /** A linear copy of everything, headroom as it is ({@code skb_copy}). @return null when memory is short */
+    public static SkBuff copy(SkBuff skb) {
+        return copyExpand(skb, skb.headroom(), skb.shinfo.end - skb.tail);
+    }
+
+    /** As {@link #copy} with room of the caller's choice, in bytes ({@code skb_copy_expand}). */
+    public static SkBuff copyExpand(SkBuff skb, int headroom, int tailroom) {
+        SkBuff copy = skb.unreadable ? null : skb.pool.alloc(headroom + skb.len + tailroom);
+        if (copy != null) {
+            copy.reserve(headroom);
+            copy.put(skb.len);
+            int before = Math.min(headroom, skb.headroom());
+            skb.memory().copy(skb.dataHpa() - before, copy.dataHpa() - before, before);
+            copyBits(skb, 0, copy.dataHpa(), skb.len);
+            copy.copyFieldsFrom(skb);
+            copy.shinfo.copyGso(skb.shinfo);
+            skb.pool.cpu().charge(Cost.SOFT_COPY, skb.len);
+        }
+        return copy;
+    }
+
+    /**
+     * A head of its own over the same pages ({@code pskb_copy}). User pages are copied first, in {@code skb}, but only
+     * if there are fragments; otherwise {@code skb} keeps its ubuf.
+     *
+     * @return null when memory is short
+     */
+    public static SkBuff pskbCopy(SkBuff skb) {
+        SkBuff copy = skb.pool.alloc(skb.shinfo.end);
+        if (copy == null) {
+            return null;
+        }
+        if (skb.shinfo.nrFrags > 0) {
+            if (orphanFrags(skb) != 0) {
+                copy.kfree(DropReason.SKB_DROP_REASON_NOMEM);
+                return null;
+            }
+            zerocopyClone(copy, skb);
+        }
+        copy.reserve(skb.headroom());
+        copy.put(skb.headlen());
+        skb.memory().copy(skb.dataHpa(), copy.dataHpa(), skb.headlen());
+        copy.shinfo.shareFrags(skb.shinfo);
+        copy.shinfo.fragList = skb.shinfo.fragList;
+        FragList.hold(copy.shinfo);
+        copy.addFragBytes(skb.dataLen, skb.dataLen);
+        copy.copyFieldsFrom(skb);
+        copy.shinfo.copyGso(skb.shinfo);
+        return copy;
+    }
+
+    /** A copy or clone with at least {@code headroom} bytes in front ({@code skb_realloc_headroom}), or null. */
+    public static SkBuff reallocHeadroom(SkBuff skb, int headroom) {
+        int delta = headroom - skb.headroom();
+        if (delta <= 0) {
+            return pskbCopy(skb);
+        }
+        SkBuff clone = clone(skb);
+        if (clone != null && expandHead(clone, delta + SkbPool.CACHE_LINE - 1 & -SkbPool.CACHE_LINE, 0) != 0) {
+            clone.kfree(DropReason.SKB_DROP_REASON_NOMEM);
+            return null;
+        }
+        return clone;
+    }
+
+    // ---- user pages
+
+    /**
+     * Replaces user pages by copies, unless their ubuf is of the kind that can be shared ({@code skb_orphan_frags}).
+     *
+     * @return 0, or as {@link #copyUbufs}
+     */
     public static int orphanFrags(SkBuff skb) {
+        return skb.shinfo.isZerocopy() && !sharesUbuf(skb) ? copyUbufs(skb) : 0;
+    }
+
+    /** As {@link #orphanFrags}, whatever the kind: the packet may be kept for ever ({@code skb_orphan_frags_rx}, 4.14). */
+    public static int orphanFragsRx(SkBuff skb) {
         return skb.shinfo.isZerocopy() ? copyUbufs(skb) : 0;
+    }
+
+    private static boolean sharesUbuf(SkBuff skb) {
+        return skb.shinfo.isUbufRefcounted() && skb.pool.edition().has(Behaviour.SHARES_UBUF);
+    }
+
+    /** The ubuf of {@code skb}, if it has one, is also {@code to}'s ({@code skb_zerocopy_clone}). */
+    public static void zerocopyClone(SkBuff to, SkBuff skb) {
+        if (sharesUbuf(skb)) {
+            to.shinfo.zcopySet(skb.shinfo.destructorArg);
+        }
     }
 
     /**
      * Copies each fragment into a page of the kernel, gives the user's pages back and completes the ubuf
      * ({@code skb_copy_ubufs}): one page a fragment, sizes unchanged (3.1), or page after page filled (4.14).
      *
-     * @return 0; or with the packet as it was -ENOMEM, -EINVAL for a shared skb (4.14)
+     * @return 0; or with the packet as it was -ENOMEM, -EINVAL (shared, or more than fits), -EFAULT (unreadable)
      */
     public static int copyUbufs(SkBuff skb) {
         SkbPool pool = skb.pool;
         pool.trace().enter(Tracepoint.SKB_COPY_UBUFS);
-        int err = pool.edition().has(Behaviour.PACKS_COPIED_UBUFS) && skb.isShared() ? -Errno.EINVAL : copyFrags(skb);
+        int err = UbufCopy.copy(skb);
         pool.counters().bump(err == 0 ? SkbPool.Count.COPY_UBUFS : SkbPool.Count.COPY_UBUFS_FAILED);
         pool.trace().exit(Tracepoint.SKB_COPY_UBUFS);
         return err;
     }
 
-    /** The new pages wait in a spare head's slots, where the kernel chains them by page->private. */
-    private static int copyFrags(SkBuff skb) {
-        SkbPool pool = skb.pool;
-        SkbSharedInfo spare = pool.allocHead(1);
-        if (spare == null) {
-            return -Errno.ENOMEM;
+    /** The packet will be dropped on its way: its owner hears now ({@code skb_tx_error}, 3.8). */
+    public static void txError(SkBuff skb) {
+        if (skb.pool.edition().has(Behaviour.TELLS_TX_ERROR)) {
+            skb.pool.zcopyClear(skb.shinfo, skb.pool.edition().has(Behaviour.TX_ERROR_SUCCEEDS));
         }
-        SkbSharedInfo shinfo = skb.shinfo;
-        int pages = pool.edition().has(Behaviour.PACKS_COPIED_UBUFS)
-                ? skb.dataLen() + PhysMem.PAGE_SIZE - 1 >>> PhysMem.PAGE_SHIFT : shinfo.nrFrags;
-        int err = copyInto(skb, spare.frags, pages);
-        if (err == 0) {
-            for (int i = 0; i < shinfo.nrFrags; i++) {
-                shinfo.frags[i].put();
-            }
-            for (int i = 0; i < pages; i++) {
-                shinfo.frags[i].takeFrom(spare.frags[i]);
-                shinfo.frags[i].pageOffset = 0;
-                shinfo.frags[i].size = spare.frags[i].size;
-            }
-            shinfo.nrFrags = pages;
-        }
-        pool.freeHead(spare);
-        if (err == 0) {
-            shinfo.zcopyClear(false);
-        }
-        return err;
     }
 
-    private static int copyInto(SkBuff skb, SkbFrag[] to, int pages) {
-        SkbPool pool = skb.pool;
-        for (int i = 0; i < pages; i++) {
-            if (!to[i].alloc(pool.pages())) {
-                while (i-- > 0) {
-                    to[i].put();
-                }
-                return -Errno.ENOMEM;
-            }
-        }
-        boolean packed = pool.edition().has(Behaviour.PACKS_COPIED_UBUFS);
-        int done = 0;
-        for (int i = 0; i < pages; i++) {
-            int bytes = packed ? Math.min(PhysMem.PAGE_SIZE, skb.dataLen() - done) : skb.shinfo.frags[i].size;
-            copyBits(skb, skb.headlen() + done, to[i].page().hpa(), bytes);
-            to[i].size = bytes;
-            done += bytes;
-        }
-        pool.cpu().charge(Cost.SOFT_COPY, done);
-        return 0;
-    }
+    // ---- a new head
 
     /**
      * A head of its own, with {@code nhead} bytes more in front and {@code ntail} behind
@@ -118,45 +192,72 @@ public final class SkbCopy {
      * @return 0 or -ENOMEM
      */
     public static int expandHead(SkBuff skb, int nhead, int ntail) {
+        assert !skb.isShared() : "pskb_expand_head of " + skb;
         SkbPool pool = skb.pool;
         pool.trace().enter(Tracepoint.PSKB_EXPAND_HEAD);
-        int err = 0;
         SkbSharedInfo old = skb.shinfo;
         SkbSharedInfo head = pool.allocHead(old.end + nhead + ntail);
-        if (head == null) {
-            err = -Errno.ENOMEM;
-        } else if (skb.isCloned() && orphanFrags(skb) != 0) {
+        int err = head == null ? -Errno.ENOMEM : skb.isCloned() ? leaveHead(skb, head) : 0;
+        if (err == 0) {
+            pool.memory().copy(old.headHpa, head.headHpa + nhead, skb.tail);
+            if (skb.isCloned()) {
+                pool.releaseData(skb);
+            } else {
+                head.moveFrom(old);
+                pool.freeHead(old);
+            }
+            useHead(skb, head, nhead);
+        } else if (head != null) {
+            head.putFrags();
             pool.freeHead(head);
-            err = -Errno.ENOMEM;
-        } else {
-            replaceHead(skb, old, head, nhead);
         }
         pool.trace().exit(Tracepoint.PSKB_EXPAND_HEAD);
         return err;
     }
 
-    private static void replaceHead(SkBuff skb, SkbSharedInfo old, SkbSharedInfo head, int nhead) {
-        SkbPool pool = skb.pool;
-        pool.memory().copy(old.headHpa, head.headHpa + nhead, skb.tail);
-        if (skb.isCloned()) {
-            head.gsoSize = old.gsoSize;
-            head.gsoSegs = old.gsoSegs;
-            head.gsoType = old.gsoType;
-            for (int i = 0; i < old.nrFrags; i++) {
-                head.frags[i].hold(old.frags[i].page());
-                head.addFrag(old.frags[i].pageOffset, old.frags[i].size);
-            }
-            pool.releaseData(skb);
+    /** What a new head needs of a shared one. Deviation: a stale one holds its pages, so that nobody else gets them. */
+    private static int leaveHead(SkBuff skb, SkbSharedInfo head) {
+        SkbSharedInfo old = skb.shinfo;
+        boolean stale = old.isZerocopy() && !sharesUbuf(skb) && skb.pool.edition().has(Quirk.EXPAND_HEAD_STALE);
+        UbufInfo ubuf = old.destructorArg;
+        if (stale) {
+            head.shareFrags(old);
+        }
+        if (orphanFrags(skb) != 0) {
+            return -Errno.ENOMEM;
+        }
+        if (stale) {
+            head.zerocopy(ubuf);
+            skb.pool.counters().bump(SkbPool.Count.STALE_UBUF);
         } else {
-            head.moveFrom(old);
-            pool.freeHead(old);
+            head.shareFrags(old);
+            if (sharesUbuf(skb)) {
+                head.zcopySet(ubuf);
+            }
+        }
+        head.copyGso(old);
+        head.fragList = old.fragList;
+        FragList.hold(head);
+        return 0;
+    }
+
+    private static void useHead(SkBuff skb, SkbSharedInfo head, int nhead) {
+        if (skb.destructor == null && skb.pool.edition().has(Behaviour.COUNTS_NEW_HEAD)) {
+            skb.truesize += head.end - skb.shinfo.end;
         }
         skb.shinfo = head;
         skb.cloned = false;
         skb.nohdr = false;
         skb.shift(nhead);
-        pool.counters().bump(SkbPool.Count.EXPAND_HEAD);
+        skb.pool.counters().bump(SkbPool.Count.EXPAND_HEAD);
     }
+
+    /** A head that no clone shares ({@code skb_unclone}); false: no memory. */
+    static boolean unclone(SkBuff skb) {
+        return !skb.isCloned() || expandHead(skb, 0, 0) == 0;
+    }
+
+    // ---- between the fragments and the linear part
 
     /** All bytes linear ({@code skb_linearize}). @return 0 or -ENOMEM */
     public static int linearize(SkBuff skb) {
@@ -166,6 +267,15 @@ public final class SkbCopy {
     /** Makes the first {@code bytes} linear ({@code pskb_may_pull}); false: there are not so many, or no memory. */
     public static boolean mayPull(SkBuff skb, int bytes) {
         return bytes <= skb.headlen() || bytes <= skb.len() && pullTail(skb, bytes - skb.headlen()) == 0;
+    }
+
+    /** Takes {@code bytes} off the front, wherever they lie ({@code pskb_pull}); false: as {@link #mayPull}. */
+    public static boolean pull(SkBuff skb, int bytes) {
+        if (!mayPull(skb, bytes)) {
+            return false;
+        }
+        skb.pull(bytes);
+        return true;
     }
 
     /**
@@ -184,12 +294,16 @@ public final class SkbCopy {
         }
         SkbSharedInfo shinfo = skb.shinfo;
         copyBits(skb, skb.headlen(), skb.hpa(skb.tail), delta);
+        int ofFrags = shinfo.fragList == null ? delta : Math.min(delta, shinfo.fragBytes());
+        if (delta > ofFrags && !FragList.pull(shinfo, delta - ofFrags)) {
+            return -Errno.ENOMEM;
+        }
         skb.pool.cpu().charge(Cost.SOFT_COPY, delta);
-        eatFrags(shinfo, delta);
+        eatFrags(shinfo, ofFrags);
         skb.tail += delta;
         skb.dataLen -= delta;
         if (skb.dataLen == 0 && skb.pool.edition().has(Behaviour.COMPLETES_WHEN_LINEAR)) {
-            shinfo.zcopyClear(false);
+            skb.pool.zcopyClear(shinfo, false);
         }
         return 0;
     }
@@ -204,17 +318,68 @@ public final class SkbCopy {
                 frag.put();
                 continue;
             }
-            frag.pageOffset += left;
-            frag.size -= left;
+            frag.skip(left);
             left = 0;
             if (kept != i) {
-                shinfo.frags[kept].takeFrom(frag);
-                shinfo.frags[kept].pageOffset = frag.pageOffset;
-                shinfo.frags[kept].size = frag.size;
+                shinfo.frags[kept].moveFrom(frag);
             }
             kept++;
         }
         shinfo.nrFrags = kept;
+    }
+
+    /**
+     * Cuts the packet off behind {@code len} bytes ({@code pskb_trim}); a shorter one stays. Pages behind are given
+     * back, flag and ubuf stay.
+     *
+     * @return 0 or -ENOMEM
+     */
+    public static int trim(SkBuff skb, int len) {
+        if (len >= skb.len) {
+            return 0;
+        }
+        if (!unclone(skb)) {
+            return -Errno.ENOMEM;
+        }
+        SkbSharedInfo shinfo = skb.shinfo;
+        int inData = Math.max(0, len - skb.headlen());
+        if (shinfo.fragList != null) {
+            int err = FragList.trim(shinfo, Math.max(0, inData - shinfo.fragBytes()));
+            if (err != 0) {
+                return err;
+            }
+        }
+        trimFrags(shinfo, inData);
+        if (len < skb.headlen()) {
+            skb.tail = skb.data + len;
+        }
+        skb.len = len;
+        skb.dataLen = inData;
+        return 0;
+    }
+
+    private static void trimFrags(SkbSharedInfo shinfo, int bytes) {
+        int left = bytes;
+        int kept = 0;
+        for (int i = 0; i < shinfo.nrFrags; i++) {
+            SkbFrag frag = shinfo.frags[i];
+            if (left == 0) {
+                frag.put();
+                continue;
+            }
+            frag.size = Math.min(frag.size, left);
+            left -= frag.size;
+            kept++;
+        }
+        shinfo.nrFrags = kept;
+    }
+
+    /** As {@link #trim}; a sum of the whole packet is void then ({@code pskb_trim_rcsum}). */
+    public static int trimRcsum(SkBuff skb, int len) {
+        if (len < skb.len && skb.ipSummed() == SkBuff.CHECKSUM_COMPLETE) {
+            skb.ipSummed(SkBuff.CHECKSUM_NONE);
+        }
+        return trim(skb, len);
     }
 
     /** Copies {@code bytes} from position {@code offset} of the packet to {@code toHpa} ({@code skb_copy_bits}). */
@@ -234,6 +399,24 @@ public final class SkbCopy {
             }
             int piece = Math.min(frag.size - skip, bytes - done);
             memory.copy(frag.hpa() + skip, toHpa + done, piece);
+            done += piece;
+            skip = 0;
+        }
+        if (done < bytes) {
+            copyListBits(shinfo.fragList, skip, toHpa + done, bytes - done);
+        }
+    }
+
+    private static void copyListBits(SkBuff list, int offset, long toHpa, int bytes) {
+        int skip = offset;
+        int done = 0;
+        for (SkBuff skb = list; skb != null && done < bytes; skb = skb.next()) {
+            if (skip >= skb.len) {
+                skip -= skb.len;
+                continue;
+            }
+            int piece = Math.min(skb.len - skip, bytes - done);
+            copyBits(skb, skip, toHpa + done, piece);
             done += piece;
             skip = 0;
         }

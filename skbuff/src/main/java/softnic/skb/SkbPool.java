@@ -10,6 +10,7 @@ import softnic.sched.Cpu;
 import softnic.trace.Counters;
 import softnic.trace.Trace;
 import softnic.trace.Tracepoint;
+import softnic.trace.Violations;
 
 /**
  * Birth and death of packets: {@code __alloc_skb}, {@code kfree_skb} and {@code consume_skb}
@@ -26,18 +27,29 @@ public final class SkbPool {
     /** Largest head, in bytes. */
     public static final int MAX_HEAD = 128 << 10;
 
+    /** Order of the largest pages: 32 KiB, the one that {@code MAX_SKB_FRAGS} of make half a megabyte with. */
+    static final int COMPOUND_ORDER = 3;
+
     private static final int MIN_HEAD_SHIFT = 9;
     /** How many heads of 512 bytes, 1 KiB, ... 128 KiB there are. */
     private static final int[] HEADS = {4096, 1024, 1024, 2048, 256, 64, 32, 16, 16};
 
     /** What the pool counts. */
-    public enum Count { ALLOC, ALLOC_FAILED, CLONE, COPY_UBUFS, COPY_UBUFS_FAILED, FREE, FREE_DROPPED, EXPAND_HEAD }
+    public enum Count { ALLOC, ALLOC_FAILED, CLONE, COPY_UBUFS, COPY_UBUFS_FAILED, FREE, FREE_DROPPED, EXPAND_HEAD,
+        /** A flag without a ubuf: a kernel would have called through garbage. */
+        FLAG_WITHOUT_UBUF,
+        /** A head that took a stale flag along: its ubuf will be called twice. */
+        STALE_UBUF,
+        /** Copied user pages that do not fit in frags[]: a kernel would have written past its end. */
+        COPY_UBUFS_OVERRUN }
 
     private final PhysMem memory;
     private final PageAllocator pages;
     private final Edition edition;
     private final Cpu cpu;
     private final Trace trace;
+    private final PageAllocator compound;
+    private final Counters<DropReason> drops = Counters.shared("skb_drop", DropReason.class);
     private final Counters<Count> counters = Counters.shared("skb", Count.class);
     private final SkBuff[] skbs;
     private final IndexStack freeSkbs;
@@ -71,6 +83,7 @@ public final class SkbPool {
             }
             freeHeads[c] = new IndexStack(HEADS[c]);
         }
+        compound = new PageAllocator(memory, 2 * edition.maxSkbFrags(), COMPOUND_ORDER);
     }
 
     /**
@@ -101,9 +114,10 @@ public final class SkbPool {
         trace.exit(Tracepoint.CONSUME_SKB);
     }
 
-    void kfree(SkBuff skb) {
+    void kfree(SkBuff skb, DropReason reason) {
         trace.enter(Tracepoint.KFREE_SKB);
         if (skb.unref()) {
+            drops.bump(reason);
             counters.bump(Count.FREE_DROPPED);
             free(skb);
         }
@@ -138,22 +152,43 @@ public final class SkbPool {
         int owned = skb.nohdr ? (1 << SkbSharedInfo.SKB_DATAREF_SHIFT) + 1 : 1;
         if (!skb.cloned || shinfo.refSub(owned)) {
             if (edition.has(Behaviour.CALLBACK_BEFORE_PAGES)) {
-                shinfo.zcopyClear(true);
-                putFrags(shinfo);
+                zcopyClear(shinfo, true);
+                shinfo.putFrags();
             } else {
-                putFrags(shinfo);
-                shinfo.zcopyClear(true);
+                shinfo.putFrags();
+                zcopyClear(shinfo, true);
             }
+            FragList.drop(shinfo);
             freeHead(shinfo);
         }
         trace.exit(Tracepoint.SKB_RELEASE_DATA);
     }
 
-    private static void putFrags(SkbSharedInfo shinfo) {
-        for (int i = 0; i < shinfo.nrFrags; i++) {
-            shinfo.frags[i].put();
+    /** Completes the ubuf, if there is one. */
+    void zcopyClear(SkbSharedInfo shinfo, boolean success) {
+        if (!shinfo.zcopyClear(success)) {
+            counters.bump(Count.FLAG_WITHOUT_UBUF);
         }
-        shinfo.nrFrags = 0;
+    }
+
+    /**
+     * Makes a sent packet as good as new, so that a driver can receive into it ({@code skb_recycle_check}, until 3.7).
+     * The charge is taken off and the head kept.
+     *
+     * @param size room that is needed, in bytes
+     * @return false, and nothing happened, for a packet that has fragments, user pages, clones, other users or too
+     *     small a head
+     */
+    public boolean recycle(SkBuff skb, int size) {
+        SkbSharedInfo shinfo = skb.shinfo;
+        if (!edition.has(Behaviour.RECYCLES_SKBS) || shinfo.isZerocopy() || skb.dataLen != 0 || shinfo.end < size
+                || skb.isShared() || skb.isCloned()) {
+            return false;
+        }
+        skb.orphan();
+        shinfo.reset(shinfo.end);
+        skb.reset(shinfo);
+        return true;
     }
 
     SkBuff allocStruct() {
@@ -229,6 +264,25 @@ public final class SkbPool {
         return pages;
     }
 
+    /** Pages of {@link #COMPOUND_ORDER}. */
+    PageAllocator compound() {
+        return compound;
+    }
+
+    /** Dropped packets by reason. */
+    public Counters<DropReason> drops() {
+        return drops;
+    }
+
+    /** Checks every living packet: invariants 18 and 20. When no slice runs. */
+    public void check(Violations violations) {
+        for (SkBuff skb : skbs) {
+            if (skb.users() > 0 && skb.shinfo != null) {
+                SkbCheck.check(skb, violations);
+            }
+        }
+    }
+
     Cpu cpu() {
         return cpu;
     }
@@ -237,12 +291,14 @@ public final class SkbPool {
         return trace;
     }
 
-    Edition edition() {
+    /** Whose behaviour its packets have. */
+    public Edition edition() {
         return edition;
     }
 
     /** Releases the heads' memory. */
     public void close() {
         slab.close();
+        compound.close();
     }
 }

@@ -59,6 +59,7 @@ public final class SkbSharedInfo {
     int gsoSegs;
     int gsoType;
     int txFlags;
+    SkBuff fragList;                // more data, packet by packet: linked by next()
     UbufInfo destructorArg;
     private volatile int dataref;
 
@@ -80,6 +81,7 @@ public final class SkbSharedInfo {
         gsoSegs = 0;
         gsoType = 0;
         txFlags = 0;
+        fragList = null;
         destructorArg = null;
         dataref = 1;
     }
@@ -135,10 +137,28 @@ public final class SkbSharedInfo {
         return txFlags;
     }
 
+    /** Packets whose bytes follow those of the fragments, linked by {@link SkBuff#next}, or null ({@code frag_list}). */
+    public SkBuff fragList() {
+        return fragList;
+    }
+
     /** The fragments are the user's pages; {@code ubuf} hears when they are free. */
     public void zerocopy(UbufInfo ubuf) {
         txFlags |= SKBTX_DEV_ZEROCOPY;
         destructorArg = ubuf;
+    }
+
+    /** As {@link #zerocopy}, counted where the ubuf is ({@code skb_zcopy_set}). */
+    void zcopySet(UbufInfo ubuf) {
+        if (ubuf.isRefcounted()) {
+            ubuf.hold();
+        }
+        zerocopy(ubuf);
+    }
+
+    /** True if another skb may refer to the same user pages without copying them. */
+    boolean isUbufRefcounted() {
+        return isZerocopy() && destructorArg != null && destructorArg.isRefcounted();
     }
 
     /** Linear and payload references together. */
@@ -159,31 +179,68 @@ public final class SkbSharedInfo {
         return before == n;
     }
 
-    /** Completes the ubuf once ({@code skb_zcopy_clear}); nothing if the flag is off. */
-    void zcopyClear(boolean success) {
+    /**
+     * Completes the ubuf once ({@code skb_zcopy_clear}); nothing if the flag is off.
+     *
+     * @return false if the flag promised a ubuf and there is none: a kernel calls through what lay there before
+     */
+    boolean zcopyClear(boolean success) {
         if (isZerocopy()) {
             UbufInfo ubuf = destructorArg;
             txFlags &= ~SKBTX_DEV_ZEROCOPY;
-            destructorArg = null;           // a second callback would be a NullPointerException
+            destructorArg = null;
+            if (ubuf == null) {
+                return false;
+            }
             ubuf.callback(success);
         }
+        return true;
     }
 
     /** Takes over all that {@code from} describes: its bytes move with a head that is replaced. */
     void moveFrom(SkbSharedInfo from) {
         for (int i = 0; i < from.nrFrags; i++) {
-            frags[i].takeFrom(from.frags[i]);
-            frags[i].pageOffset = from.frags[i].pageOffset;
-            frags[i].size = from.frags[i].size;
+            frags[i].moveFrom(from.frags[i]);
         }
         nrFrags = from.nrFrags;
-        gsoSize = from.gsoSize;
-        gsoSegs = from.gsoSegs;
-        gsoType = from.gsoType;
+        copyGso(from);
         txFlags = from.txFlags;
+        fragList = from.fragList;
         destructorArg = from.destructorArg;
         from.nrFrags = 0;
         from.txFlags = 0;
+        from.fragList = null;
         from.destructorArg = null;
+    }
+
+    /** Appends all fragments of {@code from}, each page held once more. */
+    void shareFrags(SkbSharedInfo from) {
+        for (int i = 0; i < from.nrFrags; i++) {
+            frags[nrFrags++].share(from.frags[i], 0, from.frags[i].size);
+        }
+    }
+
+    /** What a copy inherits: size, count and type of segments. */
+    void copyGso(SkbSharedInfo from) {
+        gsoSize = from.gsoSize;
+        gsoSegs = from.gsoSegs;
+        gsoType = from.gsoType;
+    }
+
+    /** Gives all fragments' pages back. */
+    void putFrags() {
+        for (int i = 0; i < nrFrags; i++) {
+            frags[i].put();
+        }
+        nrFrags = 0;
+    }
+
+    /** Bytes in fragments, without {@link #fragList} ({@code __skb_pagelen}). */
+    int fragBytes() {
+        int sum = 0;
+        for (int i = 0; i < nrFrags; i++) {
+            sum += frags[i].size;
+        }
+        return sum;
     }
 }

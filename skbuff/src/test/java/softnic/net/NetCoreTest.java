@@ -10,7 +10,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 import softnic.Behaviour;
 import softnic.Edition;
 import softnic.net.TcpPackets.Frame;
+import softnic.sched.Cost;
+import softnic.sched.CostTable;
+import softnic.sched.VirtualTimeRunner;
 import softnic.skb.SkBuff;
+import softnic.skb.SkbPool;
 import softnic.skb.Workshop;
 import softnic.trace.Trace;
 
@@ -108,6 +112,72 @@ class NetCoreTest {
             captured.kfree();
         }
         assertThat(owner.callbacks).isEqualTo(1);
+    }
+
+    /** The first listener costs a clone, the others are users of it until each takes its own. */
+    @Test
+    void theUsersPagesAreCopiedOnceForAllListeners() {
+        for (int i = 0; i < 3; i++) {
+            dev.addTap(new PacketSock(1 << 20));
+        }
+        core.devQueueXmit(small(), dev);
+        assertThat(shop.pool.counters().value(SkbPool.Count.COPY_UBUFS)).isEqualTo(1);
+        assertThat(shop.pool.counters().value(SkbPool.Count.CLONE)).isEqualTo(3);
+        assertThat(core.counters().value(NetCore.Count.TAP_COPIED_BYTES)).isEqualTo(701);
+        for (PacketSock tap : dev.taps()) {
+            tap.read().consume();
+        }
+    }
+
+    @Test
+    void aFullListenerCostsTheOthersNothing() {
+        PacketSock full = new PacketSock(1);
+        PacketSock last = new PacketSock(1 << 20);
+        dev.addTap(full);
+        dev.addTap(last);
+        SkBuff skb = small();
+        byte[] bytes = shop.content(skb);
+        core.devQueueXmit(skb, dev);
+        assertThat(full.drops()).isEqualTo(1);
+        SkBuff captured = last.read();
+        assertThat(shop.content(captured)).isEqualTo(bytes);
+        captured.consume();
+        dev.removeTap(last);
+        assertThat(dev.taps()).containsExactly(full);
+    }
+
+    @Test
+    void aListenerSeesReceivedPacketsWithTheirEthernetHeader() {
+        PacketSock tcpdump = new PacketSock(1 << 20);
+        dev.addTap(tcpdump);
+        SkBuff[] got = {null};
+        dev.rxHandler(skb -> got[0] = skb);
+        SkBuff skb = shop.packet(random, 2, 60);
+        byte[] frame = shop.content(skb);
+        skb.resetMacHeader();
+        skb.pull(EthHeader.ETH_HLEN);
+        core.netifReceiveSkb(skb, dev);
+        assertThat(shop.content(got[0])).isEqualTo(java.util.Arrays.copyOfRange(frame, EthHeader.ETH_HLEN, 60));
+        assertThat(got[0].isShared()).isFalse();
+        SkBuff captured = tcpdump.read();
+        assertThat(shop.content(captured)).isEqualTo(frame);
+        captured.consume();
+        got[0].consume();
+    }
+
+    /** Refused, it comes again from the beginning, and a listener sees it twice: so do kernels. */
+    @Test
+    void aRefusedPacketIsShownAgain() {
+        dev.qdisc(new Qdisc(core, dev, 10));
+        PacketSock tcpdump = new PacketSock(1 << 20);
+        dev.addTap(tcpdump);
+        dev.room = 0;
+        core.devQueueXmit(small(), dev);
+        dev.clean(5);
+        assertThat(tcpdump.packets()).isEqualTo(2);
+        assertThat(owner.callbacks).isEqualTo(1);
+        tcpdump.read().consume();
+        tcpdump.read().consume();
     }
 
     @Test
@@ -230,6 +300,83 @@ class NetCoreTest {
         assertThat(dev.features()).isZero();
         dev.setFeatures(-1);
         assertThat(dev.features()).isEqualTo(ALL);
+        int ufo = NetDevice.NETIF_F_UFO | NetDevice.NETIF_F_SG;
+        int v4 = NetDevice.NETIF_F_IP_CSUM;
+        int v6 = NetDevice.NETIF_F_IPV6_CSUM;
+        assertThat(NetDevice.fixFeatures(ufo | v4 | v6)).isEqualTo(ufo | v4 | v6);
+        assertThat(NetDevice.fixFeatures(ufo | v4)).isEqualTo(NetDevice.NETIF_F_SG | v4);
+        assertThat(NetDevice.fixFeatures(ufo & ~NetDevice.NETIF_F_SG | v4 | v6)).isEqualTo(v4 | v6);
+        assertThat(NetDevice.fixFeatures(NetDevice.NETIF_F_SG | v4 | NetDevice.NETIF_F_TSO_ECN))
+                .as("TSO_ECN needs TSO").isEqualTo(NetDevice.NETIF_F_SG | v4);
+        assertThat(NetDevice.fixFeatures(v4 | v6 | NetDevice.NETIF_F_HW_CSUM)).as("mixed").isEqualTo(NetDevice.NETIF_F_HW_CSUM);
+    }
+
+    @Test
+    void uppersHearOfAChangeOnce() {
+        int[] heard = {0, 0};
+        dev.addNotifier(d -> {
+            heard[0]++;
+            heard[1] = d.features();
+        });
+        dev.setFeatures(ALL);
+        assertThat(heard[0]).as("nothing has changed").isZero();
+        dev.setFeatures(ALL & ~NetDevice.NETIF_F_SG);
+        assertThat(heard).containsExactly(1, NetDevice.NETIF_F_HW_CSUM);
+    }
+
+    /** A device that sums IPv4 only is no help for IPv6; old kernels take scatter/gather away with it. */
+    @Test
+    void aChecksumThatTheDeviceCannotDoIsDoneInSoftware() {
+        TestDevice v4 = new TestDevice(NetDevice.NETIF_F_SG | NetDevice.NETIF_F_IP_CSUM);
+        SkBuff skb = small();
+        skb.protocol(EthHeader.ETH_P_IPV6);
+        core.devQueueXmit(skb, v4);
+        assertThat(core.counters().value(NetCore.Count.CHECKSUM_SOFTWARE)).isEqualTo(1);
+        assertThat(core.counters().value(NetCore.Count.LINEARIZED)).isEqualTo(edition.has(Behaviour.SG_NEEDS_CSUM) ? 1 : 0);
+        v4.clean(0);
+    }
+
+    @Test
+    void aBareStoppedDeviceDropsAndTheOwnerHears() {
+        dev.stopQueue();
+        assertThat(core.devQueueXmit(small(), dev)).isEqualTo(Qdisc.NET_XMIT_DROP);
+        assertThat(dev.taken).isEmpty();
+        assertThat(owner.callbacks).isEqualTo(1);
+    }
+
+    /** KERNEL-FACTS 6.5 has the driver's own check; this is the stack's. */
+    @Test
+    void theWatchdogFindsAQueueThatNobodyWakes() {
+        int[] timeouts = {0};
+        NetDevice stuck = new NetDevice("stuck0", 1, ALL) {
+            @Override
+            public int startXmit(SkBuff skb) {
+                return NETDEV_TX_BUSY;
+            }
+
+            @Override
+            protected void txTimeout() {
+                timeouts[0]++;
+                wakeQueue();
+            }
+        };
+        VirtualTimeRunner runner = new VirtualTimeRunner(CostTable.free());
+        DevWatchdog watchdog = new DevWatchdog(stuck, core, runner, 1_000);
+        runner.add(runner.addProcessor("softirq", "softirq", Cost.NONE, Cost.NONE), watchdog, watchdog.waitQueue());
+        for (int i = 0; i < 20; i++) {          // busy, but alive
+            stuck.stopQueue();
+            runner.runUntil(runner.nowNs() + 300);
+            stuck.wakeQueue();
+        }
+        assertThat(timeouts[0]).isZero();
+        assertThat(runner.runUntilQuiet(runner.nowNs() + 10_000)).as("it rests").isTrue();
+        long stoppedNs = runner.nowNs();
+        stuck.stopQueue();
+        runner.runUntil(stoppedNs + 1_000);
+        assertThat(timeouts[0]).isZero();
+        assertThat(runner.runUntilQuiet(stoppedNs + 10_000)).isTrue();
+        assertThat(timeouts[0]).isEqualTo(1);
+        assertThat(core.counters().value(NetCore.Count.TX_TIMEOUT)).isEqualTo(1);
     }
 
     @Test

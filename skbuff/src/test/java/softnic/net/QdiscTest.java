@@ -9,8 +9,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
+import softnic.Behaviour;
 import softnic.Edition;
 import softnic.skb.SkBuff;
+import softnic.skb.SkbPool;
 import softnic.skb.Workshop;
 import softnic.trace.Trace;
 
@@ -19,12 +21,14 @@ import softnic.trace.Trace;
 @MethodSource("editions")
 class QdiscTest {
 
+    private final Edition edition;
     private final Workshop shop;
     private final NetCore core;
     private final TestDevice dev = new TestDevice(NetDevice.NETIF_F_SG | NetDevice.NETIF_F_HW_CSUM);
     private final Random random = new Random(7);
 
     QdiscTest(Edition edition) {
+        this.edition = edition;
         shop = new Workshop(edition);
         core = new NetCore(edition, shop.pool, shop.cpu, Trace.off());
         dev.qdisc(new Qdisc(core, dev, 10));
@@ -106,6 +110,109 @@ class QdiscTest {
         send(1);
         assertThat(dev.taken).hasSize(1);
         assertThat(dev.qdisc().backlog()).isZero();
+    }
+
+    /** One sender does not send for ever: the rest is the softirq's, one packet a slice. */
+    @Test
+    void aSenderLeavesTheRestToTheSoftirqAfterItsQuota() {
+        Qdisc deep = new Qdisc(core, dev, 100);
+        dev.qdisc(deep);
+        NetTxAction softirq = new NetTxAction(deep, Trace.off());
+        dev.room = 0;
+        for (int i = 0; i < 40; i++) {
+            send(i);
+        }
+        dev.room = 1000;
+        dev.wakeQueue();
+        assertThat(dev.taken).as("waking sends nothing by itself").isEmpty();
+        for (int sent = 1; sent <= 40; sent++) {
+            assertThat(softirq.doWork()).isEqualTo(1);
+            assertThat(dev.taken).hasSize(sent);
+        }
+        softirq.doWork();
+        assertThat(softirq.doWork()).as("nothing left").isZero();
+        assertThat(dev.taken).extracting(SkBuff::protocol).isEqualTo(java.util.stream.IntStream.range(0, 40).boxed().toList());
+    }
+
+    @Test
+    void aRunEndsAfterItsWeight() {
+        SkbPool many = new SkbPool(shop.memory, shop.pages, edition, shop.cpu, Trace.off(), 200);
+        TestDevice fast = new TestDevice(NetDevice.NETIF_F_SG | NetDevice.NETIF_F_HW_CSUM);
+        Qdisc deep = new Qdisc(core, fast, 150);
+        fast.qdisc(deep);
+        NetTxAction softirq = new NetTxAction(deep, Trace.off());
+        fast.stopQueue();
+        for (int i = 0; i < 100; i++) {
+            core.devQueueXmit(many.alloc(1), fast);
+        }
+        fast.wakeQueue();
+        core.devQueueXmit(many.alloc(1), fast);
+        assertThat(fast.taken).hasSize(Qdisc.WEIGHT);
+        assertThat(deep.backlog()).isEqualTo(101 - Qdisc.WEIGHT);
+        while (softirq.doWork() > 0) {
+            // the rest
+        }
+        assertThat(fast.taken).hasSize(101);
+        fast.clean(0);
+        many.close();
+    }
+
+    /** A driver that says busy and stops nothing is asked again: nobody else would wake the queue. */
+    @Test
+    void aBusyDriverThatDidNotStopIsTriedAgain() {
+        NetTxAction softirq = new NetTxAction(dev.qdisc(), Trace.off());
+        dev.room = 0;
+        dev.stopsWhenFull = false;
+        send(1);
+        send(2);
+        assertThat(softirq.doWork()).isEqualTo(1);
+        assertThat(dev.taken).isEmpty();
+        dev.room = 5;
+        while (softirq.doWork() > 0) {
+            // until nothing waits
+        }
+        assertThat(dev.taken).extracting(SkBuff::protocol).containsExactly(1, 2);
+    }
+
+    /** The device goes down: what waits is dropped, and who lent pages hears of it. */
+    @Test
+    void aResetDropsAllThatWaitsAndOwnersHear() {
+        Workshop.Owner owner = new Workshop.Owner();
+        TestDevice plain = new TestDevice(NetDevice.NETIF_F_HW_CSUM);
+        Qdisc qdisc = new Qdisc(core, plain, 10);
+        plain.qdisc(qdisc);
+        plain.room = 2;
+        core.devQueueXmit(TcpPackets.packet(shop, random, owner, 20, 20, 1000, TcpHeader.ACK, 54, 4096, 904), plain);
+        core.devQueueXmit(numbered(2), plain);
+        assertThat(qdisc.isRequeued()).isTrue();
+        qdisc.reset();
+        assertThat(owner.callbacks).isEqualTo(1);
+        assertThat(qdisc.backlog()).isZero();
+        assertThat(shop.guest.pins()).isZero();
+        plain.clean(0);
+    }
+
+    /** Since 3.18 what was refused is not prepared again, though scatter/gather may have gone meanwhile. */
+    @Test
+    void scatterGatherGoesWhileARefusedPacketWaits() {
+        dev.room = 0;
+        SkBuff skb = TcpPackets.packet(shop, random, null, 20, 20, 0, TcpHeader.ACK, 54, 600);
+        byte[] bytes = shop.content(skb);
+        core.devQueueXmit(skb, dev);
+        dev.setFeatures(NetDevice.NETIF_F_HW_CSUM);
+        dev.clean(5);
+        assertThat(shop.content(dev.taken.get(0))).isEqualTo(bytes);
+        assertThat(dev.taken.get(0).dataLen()).isEqualTo(edition.has(Behaviour.VALIDATES_XMIT_SKB) ? 600 : 0);
+    }
+
+    @Test
+    void aStoppedQueueKeepsItsPacketOutsideOrInside() {
+        dev.stopQueue();
+        send(1);
+        assertThat(dev.qdisc().isRequeued()).isEqualTo(edition.has(Behaviour.DEQUEUES_WHEN_STOPPED));
+        assertThat(dev.qdisc().backlog()).isEqualTo(1);
+        dev.clean(5);
+        assertThat(dev.taken).hasSize(1);
     }
 
     @Test

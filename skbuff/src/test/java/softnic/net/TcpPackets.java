@@ -59,6 +59,19 @@ final class TcpPackets {
         return skb;
     }
 
+    /** Makes a TCP packet over IPv4 of bytes that are there already: 54 of headers, the rest payload. */
+    static void describe(Workshop shop, Random random, SkBuff skb, int mss) {
+        poke(shop, skb, headers(random, 20, 20, TcpHeader.ACK, skb.len()));
+        skb.protocol(EthHeader.ETH_P_IP);
+        skb.resetMacHeader();
+        skb.networkHeaderAt(14);
+        skb.transportHeaderAt(34);
+        skb.checksumPartial(34, TcpHeader.CHECK);
+        if (mss > 0) {
+            skb.shinfo().gso(SkbSharedInfo.SKB_GSO_TCPV4 | SkbSharedInfo.SKB_GSO_DODGY, mss);
+        }
+    }
+
     private static byte[] headers(Random random, int ipLen, int tcpLen, int flags, int len) {
         byte[] all = new byte[14 + ipLen + tcpLen];
         random.nextBytes(all);

@@ -48,6 +48,18 @@ public final class Workshop implements AutoCloseable {
         }
     }
 
+    /** User pages that several skbs may share, and whose sender still holds one reference. */
+    public static final class SharedOwner extends UbufInfoMsgzc {
+        public int completions;
+        public boolean zerocopy;
+
+        @Override
+        protected void complete(boolean zerocopy) {
+            completions++;
+            this.zerocopy = zerocopy;
+        }
+    }
+
     private static final class Holder extends PageHolder {
         @Override
         public String referenceName() {
@@ -78,6 +90,36 @@ public final class Workshop implements AutoCloseable {
         return skb;
     }
 
+    /** A packet whose fragments are compound pages of the kernel, each filled with {@code size} random bytes. */
+    public SkBuff compoundPacket(Random random, int linear, int frags, int size) {
+        SkBuff skb = packet(random, 16, linear);
+        for (int i = 0; i < frags; i++) {
+            skb.shinfo().frag(i).alloc(pool.compound());
+            long hpa = skb.shinfo().frag(i).page().hpa();
+            MemorySegment.copy(MemorySegment.ofArray(bytes(random, size)), 0, memory.segment(hpa),
+                    PhysMem.offset(hpa), size);
+            skb.shinfo().addFrag(0, size);
+            skb.addFragBytes(size, size);
+        }
+        return skb;
+    }
+
+    /** Packets of these lengths, half of each in a fragment, linked as a frag_list is. */
+    public SkBuff list(Random random, int... lengths) {
+        SkBuff first = null;
+        for (int i = lengths.length - 1; i >= 0; i--) {
+            SkBuff skb = packet(random, 0, lengths[i] - lengths[i] / 2, lengths[i] / 2);
+            skb.next(first);
+            first = skb;
+        }
+        return first;
+    }
+
+    /** The user writes this byte everywhere. */
+    public void overwriteGuest(int value) {
+        ram.fill((byte) value);
+    }
+
     private static byte[] bytes(Random random, int n) {
         byte[] all = new byte[n];
         random.nextBytes(all);
@@ -102,6 +144,11 @@ public final class Workshop implements AutoCloseable {
             for (int i = 0; i < skb.shinfo().frag(f).size(); i++) {
                 all[at++] = memory.u8(skb.shinfo().frag(f).hpa() + i);
             }
+        }
+        for (SkBuff list = skb.shinfo().fragList(); list != null; list = list.next()) {
+            byte[] more = content(list);
+            System.arraycopy(more, 0, all, at, more.length);
+            at += more.length;
         }
         if (at != all.length) {
             throw new AssertionError("skb of " + all.length + " bytes has " + at);
@@ -149,6 +196,7 @@ public final class Workshop implements AutoCloseable {
     public String missing() {
         return (pool.inUse() == 0 ? "" : pool.inUse() + " skbs ")
                 + (pages.inUse() == 0 ? "" : pages.inUse() + " pages ")
+                + (pool.compound().inUse() == 0 ? "" : pool.compound().inUse() + " compound pages ")
                 + (guest.pins() == 0 ? "" : guest.pins() + " pins");
     }
 
