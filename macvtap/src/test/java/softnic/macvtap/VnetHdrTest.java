@@ -173,7 +173,8 @@ class VnetHdrTest {
             frame(EthHeader.ETH_P_IP, 17, 5, 34 + payload);
             int sent = bench.send(owner);
             assertThat(sent).isPositive();
-            int frames = payload > 700 ? 2 : pulls() ? 1 : 0;       // a GSO packet of one segment cannot be cut
+            boolean cut = edition.has(Behaviour.MACVLAN_ALWAYS_ON_FEATURES);      // else the device does UFO
+            int frames = !cut ? 1 : payload > 700 ? 2 : pulls() ? 1 : 0;        // one segment cannot be cut
             assertThat(bench.dev.taken).as("UFO of %d bytes", payload).hasSize(frames);
             bench.dev.clean();
         }
