@@ -7,11 +7,10 @@ import softnic.sched.WaitQueue;
 /**
  * The timer that finds a transmit queue stuck: {@code dev_watchdog} (net/sched/sch_generic.c).
  *
- * <p>Every {@code watchdog_timeo} it looks; a queue that is stopped, and has been since it last looked, is late by one
- * to two intervals and {@link NetDevice#txTimeout} is called. The kernel compares {@code trans_start}, the time of the
- * last packet taken; as only xmit stops a queue, counting stops tells the same and costs no clock a packet.
+ * <p>A queue that stays stopped for {@code watchdog_timeo} is stuck: {@link NetDevice#txTimeout}, and again after as long.
  *
- * <p>Deviation: the timer rests while the queue was not stopped for a whole interval, so that an idle world is quiet.
+ * <p>Deviation: the kernel's timer runs while the device is up, and compares {@code trans_start}, the time of the last
+ * packet taken. Ours runs while the queue is stopped: it costs no clock a packet, and an idle world is quiet.
  */
 public final class DevWatchdog implements Agent {
 
@@ -23,7 +22,6 @@ public final class DevWatchdog implements Agent {
     private final Cpu cpu;
     private final long timeoNs;
     private final WaitQueue waitQueue = new WaitQueue();
-    private volatile boolean armed;
     private long nextNs = NO_DEADLINE_NS;
     private long stopsSeen;
 
@@ -36,45 +34,27 @@ public final class DevWatchdog implements Agent {
         dev.watchdog(this);
     }
 
-    /** The queue has been stopped. Whoever holds the queue. */
-    void stopped() {
-        if (!armed) {
-            armed = true;
-            waitQueue.wakeUp();
-        }
+    /** The queue was stopped or woken. Whoever holds the queue; softirq. */
+    void changed() {
+        waitQueue.wakeUp();
     }
 
     @Override
     public int doWork() {
-        if (!armed) {
+        if (!dev.isQueueStopped()) {
+            nextNs = NO_DEADLINE_NS;
             return 0;
         }
         long nowNs = cpu.nowNs();
-        if (nextNs == NO_DEADLINE_NS) {
+        long stops = dev.queueStops();
+        if (nextNs == NO_DEADLINE_NS || stops != stopsSeen) {
+            stopsSeen = stops;
             nextNs = nowNs + timeoNs;
         } else if (nowNs >= nextNs) {
-            tick(nowNs);
+            core.txTimeout(dev);
+            nextNs = nowNs + timeoNs;
         }
         return 0;
-    }
-
-    private void tick(long nowNs) {
-        long stops = dev.queueStops();
-        boolean stopped = dev.isQueueStopped();
-        if (stopped && stops == stopsSeen) {
-            core.txTimeout(dev);
-        }
-        if (!stopped && stops == stopsSeen) {
-            armed = false;
-            nextNs = NO_DEADLINE_NS;
-            if (dev.queueStops() != stops) {        // stopped just now, while armed still looked set
-                armed = true;
-                nextNs = nowNs + timeoNs;
-            }
-            return;
-        }
-        stopsSeen = stops;
-        nextNs = nowNs + timeoNs;
     }
 
     @Override

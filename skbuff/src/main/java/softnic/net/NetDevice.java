@@ -150,7 +150,7 @@ public abstract class NetDevice {
         queueStopped = true;
         queueStops++;
         if (watchdog != null) {
-            watchdog.stopped();
+            watchdog.changed();
         }
     }
 
@@ -180,6 +180,9 @@ public abstract class NetDevice {
     public void wakeQueue() {
         if (queueStopped) {
             queueStopped = false;
+        if (watchdog != null) {
+            watchdog.changed();
+        }
             if (qdisc != null) {
                 qdisc.schedule();
             }

@@ -31,6 +31,19 @@ final class EventHeap {
         return (int) order[0] & PAYLOAD_MASK;
     }
 
+    int size() {
+        return size;
+    }
+
+    /** Payload of the event in place {@code i} of [0, size), which are in no order. */
+    int payload(int i) {
+        return (int) order[i] & PAYLOAD_MASK;
+    }
+
+    long timePs(int i) {
+        return timePs[i];
+    }
+
     void push(long atPs, int payload) {
         assert payload >= 0 && payload <= PAYLOAD_MASK : "payload " + payload;
         if (size == timePs.length) {

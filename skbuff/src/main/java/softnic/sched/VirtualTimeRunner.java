@@ -110,16 +110,25 @@ public final class VirtualTimeRunner implements Runner, Cpu {
     }
 
     /**
-     * Runs until nothing is left to happen.
+     * Runs until nothing is left to happen, or until {@code limitNs}.
      *
-     * @return true if so, false if {@code limitNs} came first
+     * @return true if nothing is left but deadlines that their agents have given up, false if {@code limitNs} came first
      */
     public boolean runUntilQuiet(long limitNs) {
         long limitPs = picos(limitNs);
         while (!events.isEmpty() && events.firstTimePs() <= limitPs) {
             step();
         }
-        return events.isEmpty();
+        for (int i = 0; i < events.size(); i++) {
+            if (!isGivenUp(events.payload(i), events.timePs(i))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private boolean isGivenUp(int payload, long atPs) {
+        return payload >>> KIND_SHIFT == KIND_TIMER && slots[payload & INDEX_MASK].timerAtPs != atPs;
     }
 
     private static long picos(long nanos) {
