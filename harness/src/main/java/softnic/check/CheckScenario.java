@@ -93,10 +93,10 @@ public record CheckScenario(long seed, Edition edition, Set<Fault> faults, int m
     /** Runs it; the same scenario always gives the same outcome. */
     public CheckedRun.Outcome run(PriceFile prices) {
         Scenario scenario = new Scenario(edition, Scenario.World.VIRTUAL, messageBytes, zerocopy, indirect, durationNs,
-                seed, true, pendingStart);
+                seed, true, pendingStart, Scenario.Variant.NONE.withEventIdx(eventIdx));
         boolean full = faults.contains(Fault.FULL_RINGS);
         return CheckedRun.of(scenario, new HouseOptions(full ? SHORT_RING : ringSize, full ? SHORT_NIC_RING : NIC_RING,
-                eventIdx, full ? SMALL_SNDBUF : 0, GUEST_SNDBUF, SMALLER, injection(), interrupts(), true), prices);
+                full ? SMALL_SNDBUF : 0, GUEST_SNDBUF, SMALLER, injection(), interrupts(), true), prices);
     }
 
     private FaultInjection injection() {

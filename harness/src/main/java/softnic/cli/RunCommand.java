@@ -18,6 +18,8 @@ import softnic.host.Scenario;
 import softnic.model.PriceFile;
 import softnic.report.LetterReport;
 import softnic.report.RunReport;
+import softnic.vhost.VhostNet;
+import softnic.wire.RemoteHostOptions;
 
 /** {@code softnic run}: one scenario, with everything that was counted. */
 @Command(name = "run", mixinStandardHelpOptions = true, sortOptions = false,
@@ -27,7 +29,8 @@ import softnic.report.RunReport;
             ""},
         footer = {"", "Examples:", "  softnic run --size 64K --edition 6.1",
             "  softnic run --size 4K --copy --world live --duration 10s --monitors",
-            "  softnic run tcpdump-suspended --edition 3.1"})
+            "  softnic run tcpdump-suspended --edition 3.1",
+            "  softnic run tx-overrun"})
 final class RunCommand implements Callable<Integer> {
 
     enum Format { TEXT, JSON }
@@ -38,6 +41,8 @@ final class RunCommand implements Callable<Integer> {
     @Parameters(arity = "0..1", paramLabel = "TEST", description = {
         "tcpdump-suspended: a packet socket on the lower device, its reader frozen, then thawed.",
         "dynamic-sg: scatter/gather and TSO of the lower device switched off and on while netperf sends.",
+        "tx-overrun: 256 B to 2 KiB with TCP_NODELAY, copied and zero-copy under several thresholds.",
+        "stress: --streams connections with messages of --size, a quarter, a sixteenth and a 64th of it.",
         "Virtual world, zero-copy, monitors on, 20ms to 10s."})
     private String test;
 
@@ -66,6 +71,10 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--seed", paramLabel = "N", defaultValue = "1",
             description = "Of all that a real host would choose at random (default: ${DEFAULT-VALUE}).")
     private long seed;
+
+    @Option(names = "--streams", paramLabel = "N", defaultValue = "16",
+            description = "Connections of stress, 1 to 64 (default: ${DEFAULT-VALUE}).")
+    private int streams;
 
     @Option(names = "--no-indirect", description = "The guest uses no indirect descriptors.")
     private boolean noIndirect;
@@ -100,14 +109,19 @@ final class RunCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), test + " runs with zero-copy in the virtual world, got "
                     + (copy ? "--copy" : "--world live"));
         }
+        if (streams < 1 || streams > RemoteHostOptions.MAX_STREAMS) {
+            throw new ParameterException(spec.commandLine(), "invalid value for option '--streams': expected 1.."
+                    + RemoteHostOptions.MAX_STREAMS + ", got " + streams);
+        }
         LetterResult result;
         try (Progress progress = new Progress(test.toString(), 1)) {
-            result = test.run(scenario, PriceFile.preset(PriceFile.DEFAULT));
+            result = test.run(test == LetterTest.STRESS ? scenario.withVariant(
+                    new Scenario.Variant(streams, false, false, VhostNet.VHOST_GOODCOPY_LEN, true)) : scenario, PriceFile.preset(PriceFile.DEFAULT));
             progress.step();
         }
         LetterReport report = new LetterReport(test, result);
         spec.commandLine().getOut().print(format == Format.TEXT ? report.toText() : report.toJson());
-        int sound = Faults.report(List.of(result.run()), spec.commandLine().getErr());
+        int sound = Faults.report(result.runs(), spec.commandLine().getErr());
         return result.holds() ? sound : Main.EX_FAULT;
     }
 }

@@ -3,12 +3,13 @@ package softnic.guest;
 import softnic.Edition;
 import softnic.sched.Cpu;
 import softnic.sched.Llc;
+import softnic.sched.WaitQueue;
 import softnic.trace.Counters;
 import softnic.trace.Trace;
 import softnic.trace.Violations;
 
 /**
- * One guest with its rings, driver, TCP and netperf, ready to be put on one or two processors.
+ * One guest with its rings, driver, TCP and netperfs, ready to be put on one or two processors.
  *
  * <pre>
  *   Guest guest = new Guest(cpu, ram, edition, options, eventFds, llc, trace, violations);
@@ -22,12 +23,11 @@ import softnic.trace.Violations;
 public final class Guest {
 
     private final Counters<GuestCounter> counters = Counters.of("guest", GuestCounter.class);
-    private final GuestTcp tcp;
+    private final GuestStream[] streams;
     private final GuestVirtioNet driver;
     private final GuestReceiveQueue rx;
     private final GuestDev dev;
     private final GuestSkbPool pool;
-    private final SendBuffer sendBuffer;
     private final NetperfAgent netperf;
     private final GuestInterrupt interrupt;
 
@@ -39,18 +39,20 @@ public final class Guest {
     public Guest(Cpu cpu, GuestRam ram, Edition edition, GuestOptions options, GuestEventFds eventFds,
             Llc llc, Trace trace, Violations violations) {
         pool = new GuestSkbPool(ram);
-        sendBuffer = new SendBuffer(ram);
-        driver = new GuestVirtioNet(cpu, ram, edition, options, eventFds, pool, sendBuffer, trace, violations,
-                counters);
+        driver = new GuestVirtioNet(cpu, ram, edition, options, eventFds, pool, trace, violations, counters);
         rx = new GuestReceiveQueue(cpu, ram, edition, options, eventFds, violations, counters);
         dev = new GuestDev(driver, counters);
-        tcp = new GuestTcp(cpu, llc, ram, options, pool, sendBuffer, dev, counters);
-        GuestSocket socket = new GuestSocket();
-        netperf = new NetperfAgent(cpu, options, tcp, socket, driver, counters);
-        interrupt = new GuestInterrupt(cpu, eventFds, tcp, socket, dev, driver, rx, netperf, counters);
+        GuestPages pages = new GuestPages(ram);
+        WaitQueue processWait = new WaitQueue();
+        streams = new GuestStream[options.streams()];
+        for (int i = 0; i < streams.length; i++) {
+            streams[i] = new GuestStream(i, cpu, llc, ram, pages, options, pool, dev, processWait, counters);
+        }
+        netperf = new NetperfAgent(driver, streams, processWait);
+        interrupt = new GuestInterrupt(cpu, eventFds, streams, dev, driver, rx, counters);
     }
 
-    /** netperf: process context. */
+    /** The netperfs: process context. */
     public NetperfAgent netperf() {
         return netperf;
     }
@@ -83,6 +85,11 @@ public final class Guest {
     /** Stream bytes acknowledged by the far end. */
     public long bytesAcked() {
         return counters.value(GuestCounter.BYTES_ACKED);
+    }
+
+    /** Stream bytes that the {@code i}-th netperf has written. */
+    public long bytesWritten(int i) {
+        return streams[i].tcp.bytesWritten();
     }
 
     /** Packets put into the TX ring. */
@@ -137,7 +144,7 @@ public final class Guest {
     }
 
     GuestTcp tcp() {
-        return tcp;
+        return streams[0].tcp;
     }
 
     GuestSkbPool pool() {
@@ -145,7 +152,7 @@ public final class Guest {
     }
 
     SendBuffer sendBuffer() {
-        return sendBuffer;
+        return streams[0].buffer;
     }
 
     GuestVirtioNet driver() {

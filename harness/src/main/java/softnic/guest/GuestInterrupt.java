@@ -22,12 +22,10 @@ public final class GuestInterrupt implements Agent {
 
     private final Cpu cpu;
     private final GuestEventFds eventFds;
-    private final GuestTcp tcp;
-    private final GuestSocket socket;
+    private final GuestStream[] streams;
     private final GuestDev dev;
     private final GuestVirtioNet driver;
     private final GuestReceiveQueue rx;
-    private final NetperfAgent netperf;
     private final Counters<GuestCounter> counters;
     private final WaitQueue waitQueue = new WaitQueue();
     private final Runnable napiComplete = this::napiComplete;
@@ -38,19 +36,18 @@ public final class GuestInterrupt implements Agent {
     private boolean opened;
     private boolean napiScheduled;
     private boolean qdiscScheduled;
-    private boolean sending;            // owns the socket and sends what may go
+    private GuestStream sending;        // owns its socket and sends what may go, or null
+    private GuestStream unlocking;
+    private int lastStalled;
 
-    GuestInterrupt(Cpu cpu, GuestEventFds eventFds, GuestTcp tcp, GuestSocket socket, GuestDev dev,
-            GuestVirtioNet driver, GuestReceiveQueue rx, NetperfAgent netperf,
-            Counters<GuestCounter> counters) {
+    GuestInterrupt(Cpu cpu, GuestEventFds eventFds, GuestStream[] streams, GuestDev dev, GuestVirtioNet driver,
+            GuestReceiveQueue rx, Counters<GuestCounter> counters) {
         this.cpu = cpu;
         this.eventFds = eventFds;
-        this.tcp = tcp;
-        this.socket = socket;
+        this.streams = streams;
         this.dev = dev;
         this.driver = driver;
         this.rx = rx;
-        this.netperf = netperf;
         this.counters = counters;
         eventFds.txCall().onSignal(waitQueue::wakeUp);
         eventFds.rxCall().onSignal(waitQueue::wakeUp);
@@ -63,7 +60,7 @@ public final class GuestInterrupt implements Agent {
         if (takeInterrupt()) {
             return 1;
         }
-        if (sending) {
+        if (sending != null) {
             return send();
         }
         if (qdiscScheduled) {
@@ -77,7 +74,7 @@ public final class GuestInterrupt implements Agent {
 
     @Override
     public long nextDeadlineNs() {
-        return tcp.deferDeadlineNs();
+        return firstTimer().tcp.deferDeadlineNs();
     }
 
     /** Hard interrupts first, one a slice; the first slice of all opens the device. */
@@ -114,21 +111,23 @@ public final class GuestInterrupt implements Agent {
 
     /** {@code tcp_data_snd_check}: one packet, or the end of the softirq's turn on the socket. */
     private int send() {
-        if (!tcp.writeXmit(GuestTcp.NAGLE, false)) {
-            sending = false;
+        if (!sending.tcp.writeXmit(GuestTcp.NAGLE, false)) {
+            unlocking = sending;
+            sending = null;
             cpu.settle(unlock);
         }
         return 1;
     }
 
     private void unlock() {
-        boolean wake = socket.unlockSoftirq();
-        if (tcp.takeWriteSpace()) {
-            netperf.writeSpace();
+        GuestStream stream = unlocking;
+        boolean wake = stream.socket.unlockSoftirq();
+        if (stream.tcp.takeWriteSpace()) {
+            stream.netperf.writeSpace();
             wake = true;
         }
-        if (wake || tcp.bytesWritten() == 0) {          // the last: who waits for the connection
-            netperf.waitQueue().wakeUp();
+        if (wake || stream.tcp.bytesWritten() == 0) {   // the last: who waits for the connection
+            stream.netperf.waitQueue().wakeUp();
         }
     }
 
@@ -143,17 +142,28 @@ public final class GuestInterrupt implements Agent {
     private int restartQdisc() {
         if (!dev.restart()) {
             qdiscScheduled = false;
-        } else if (tcp.isStalled()) {
-            beginSending();
+        } else {
+            resumeStalled();
         }
         return 1;
     }
 
-    private void beginSending() {
-        if (socket.lockSoftirq()) {
-            sending = true;
+    /** One stream that found the qdisc full may go on, each in its turn. */
+    private void resumeStalled() {
+        for (int tried = 0; tried < streams.length; tried++) {
+            lastStalled = lastStalled + 1 < streams.length ? lastStalled + 1 : 0;
+            if (streams[lastStalled].tcp.isStalled()) {
+                beginSending(streams[lastStalled]);
+                return;
+            }
+        }
+    }
+
+    private void beginSending(GuestStream stream) {
+        if (stream.socket.lockSoftirq()) {
+            sending = stream;
         } else {
-            socket.wantPush();
+            stream.socket.wantPush();
         }
     }
 
@@ -169,12 +179,13 @@ public final class GuestInterrupt implements Agent {
     }
 
     private void receive(GuestTcpInput packet) {
-        if (socket.lockSoftirq()) {
+        GuestStream stream = streams[packet.stream];
+        if (stream.socket.lockSoftirq()) {
             cpu.charge(Cost.GUEST_ACK, 1);
-            tcp.receive(packet.flags, packet.seq, packet.ackSeq, packet.window, packet.timestamp,
+            stream.tcp.receive(packet.flags, packet.seq, packet.ackSeq, packet.window, packet.timestamp,
                     packet.windowScale);
-            sending = true;
-        } else if (socket.addBacklog(packet)) {
+            sending = stream;
+        } else if (stream.socket.addBacklog(packet)) {
             counters.bump(GuestCounter.ACKS_BACKLOGGED);
         } else {
             counters.bump(GuestCounter.RX_BAD);
@@ -190,12 +201,22 @@ public final class GuestInterrupt implements Agent {
     }
 
     private int checkTimer() {
-        if (cpu.nowNs() < tcp.deferDeadlineNs()) {
+        GuestStream first = firstTimer();
+        if (cpu.nowNs() < first.tcp.deferDeadlineNs()) {
             return 0;
         }
-        tcp.takeDeferDeadline();
-        beginSending();
+        first.tcp.takeDeferDeadline();
+        beginSending(first);
         return 1;
+    }
+
+    /** The stream whose deferred segment must go first. */
+    private GuestStream firstTimer() {
+        GuestStream first = streams[0];
+        for (int i = 1; i < streams.length; i++) {
+            first = streams[i].tcp.deferDeadlineNs() < first.tcp.deferDeadlineNs() ? streams[i] : first;
+        }
+        return first;
     }
 
     /** Where it sleeps; for the runner. */

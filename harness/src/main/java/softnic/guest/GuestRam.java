@@ -17,7 +17,7 @@ import softnic.wire.StreamPattern;
  *                TX headers                              one slot a packet: virtio_net_hdr, Ethernet..TCP
  *                RX buffers                              one slot a buffer: virtio_net_hdr, frame
  *                netperf's user buffer                   the stream's pattern, see StreamPattern
- *                send buffer                             pages, handed out by SendBuffer
+ *                send buffers                            pages, handed out by GuestPages
  * </pre>
  *
  * <p>The guest reaches it through {@link #segment}, in which an offset is a guest-physical address.
@@ -65,8 +65,9 @@ public final class GuestRam implements AutoCloseable {
         txHeaders = take((long) skbs * TX_HEADER_SIZE);
         rxBuffers = take((long) ringSize * RX_BUFFER_SIZE);
         userBuffer = take(StreamPattern.TABLE_SIZE);
-        // what the ring can hold unreturned, what TCP can hold unacknowledged, and a packet to spare
-        sendBufferBytes = pages((long) ringSize * MAX_PACKET + options.sndbufBytes() + 2L * MAX_PACKET);
+        // what the ring can hold unreturned, what each TCP can hold unacknowledged, and packets to spare
+        sendBufferBytes = pages((long) ringSize * MAX_PACKET
+                + options.streams() * (options.sndbufBytes() + 2L * MAX_PACKET));
         sendBuffer = take(sendBufferBytes);
         slab = new Slab(next);
         guest.addRegion(0, slab.segment());

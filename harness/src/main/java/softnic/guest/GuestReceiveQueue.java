@@ -57,7 +57,7 @@ final class GuestReceiveQueue {
         this.vnetHdrLen = options.vnetHdrLen();
         this.max = options.indirect() ? options.ringSize() : options.ringSize() / 2;
         this.freeBuffers = new int[max];
-        this.input = new GuestTcpInput(options.flow());
+        this.input = new GuestTcpInput(options.flow(), options.streams());
         for (int i = 0; i < max; i++) {
             freeBuffers[i] = max - 1 - i;
         }

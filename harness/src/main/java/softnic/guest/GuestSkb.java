@@ -23,6 +23,7 @@ final class GuestSkb {
     final long vnetHdrGpa;
     final long linearGpa;
 
+    SendBuffer buffer;                  // where the payload lies, of which stream it is
     int linearLen;
     long payloadAt;                     // stream position of the first payload byte
     int payloadLen;

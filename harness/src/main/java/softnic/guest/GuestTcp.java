@@ -38,6 +38,7 @@ final class GuestTcp {
     enum State { CLOSED, SYN_SENT, ESTABLISHED }
 
     private static final int INITIAL_SEQ = 0x1D4B_0000;
+    private static final int SEQ_STEP = 0x1A2B_3C4D;
     private static final int INITIAL_CWND = 10;
     private static final int GSO_MAX_SIZE = 65536;
     private static final int GSO_OVERHEAD = 1 + 20 + TcpHeader.SIZE_TIMESTAMPS;
@@ -55,6 +56,9 @@ final class GuestTcp {
     private final GuestDev dev;
     private final long userBufferGpa;
     private final int sndbuf;
+    private final boolean nodelay;
+    private final int initialSeq;
+    private final long patternStart;
 
     private State state = State.CLOSED;
     private long sndUna;
@@ -76,7 +80,8 @@ final class GuestTcp {
     private boolean stalled;
     private boolean noSpace;
 
-    GuestTcp(Cpu cpu, Llc llc, GuestRam ram, GuestOptions options, GuestSkbPool pool, SendBuffer buffer,
+    /** @param stream which of {@code options.streams()}, from 0 */
+    GuestTcp(int stream, Cpu cpu, Llc llc, GuestRam ram, GuestOptions options, GuestSkbPool pool, SendBuffer buffer,
             GuestDev dev, Counters<GuestCounter> counters) {
         this.cpu = cpu;
         this.llc = llc;
@@ -84,7 +89,10 @@ final class GuestTcp {
         this.pool = pool;
         this.buffer = buffer;
         this.dev = dev;
-        this.headers = new GuestTcpHeaders(ram, options);
+        this.headers = new GuestTcpHeaders(ram, options, options.flow().stream(stream));
+        this.nodelay = options.nodelay();
+        this.initialSeq = INITIAL_SEQ + stream * SEQ_STEP;
+        this.patternStart = StreamPattern.start(stream);
         this.userBufferGpa = ram.userBufferGpa();
         this.sndbuf = options.sndbufBytes();
     }
@@ -94,7 +102,7 @@ final class GuestTcp {
         assert state == State.CLOSED : "state " + state;
         state = State.SYN_SENT;
         GuestSkb skb = controlSkb();
-        headers.writeSyn(skb, INITIAL_SEQ, jiffies32());
+        headers.writeSyn(skb, initialSeq, jiffies32());
         transmit(skb);
     }
 
@@ -175,7 +183,7 @@ final class GuestTcp {
         int bytes = Math.min(room, left);
         cpu.charge(Cost.GUEST_COPY, bytes);
         cpu.charge(Cost.GUEST_COPY_COLD, llc.missBytes(bytes));
-        buffer.write(userBufferGpa + StreamPattern.tableOffset(writeSeq), bytes);
+        buffer.write(userBufferGpa + StreamPattern.tableOffset(patternStart + writeSeq), bytes);
         if (isFirst) {
             queue.tailPush(false);
         }
@@ -267,9 +275,9 @@ final class GuestTcp {
         return true;
     }
 
-    /** {@code tcp_nagle_test}; only the last segment can be held back. */
+    /** {@code tcp_nagle_test}; only the last segment can be held back, and not with {@code TCP_NODELAY}. */
     private boolean isNagled(int len, int nonagle) {
-        boolean push = nonagle == NAGLE_PUSH || !queue.isSendHeadTail();
+        boolean push = nodelay || nonagle == NAGLE_PUSH || !queue.isSendHeadTail();
         boolean smallInFlight = sndSml > sndUna && sndSml <= sndNxt;
         if (push || len >= MSS || packetsOut == 0 || !smallInFlight) {
             return false;
@@ -315,6 +323,7 @@ final class GuestTcp {
         int len = queue.headLen();
         int segments = queue.pcount(len);
         GuestSkb skb = pool.alloc();
+        skb.buffer = buffer;
         skb.payloadAt = queue.headStart();
         skb.payloadLen = len;
         skb.gsoSize = segments > 1 ? MSS : 0;
@@ -340,6 +349,7 @@ final class GuestTcp {
     /** A packet without payload; the handshake runs when the pool is full. */
     private GuestSkb controlSkb() {
         GuestSkb skb = pool.alloc();
+        skb.buffer = buffer;
         skb.payloadAt = sndNxt;
         skb.payloadLen = 0;
         skb.gsoSize = 0;
@@ -350,8 +360,8 @@ final class GuestTcp {
         return sndUna + sndWnd;
     }
 
-    private static int seqOf(long position) {
-        return INITIAL_SEQ + 1 + (int) position;
+    private int seqOf(long position) {
+        return initialSeq + 1 + (int) position;
     }
 
     private long jiffies() {

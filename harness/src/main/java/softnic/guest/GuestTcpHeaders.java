@@ -32,10 +32,10 @@ final class GuestTcpHeaders {
     private final VirtioNetHdr hdr = new VirtioNetHdr();
     private int inetId;
 
-    GuestTcpHeaders(GuestRam ram, GuestOptions options) {
+    GuestTcpHeaders(GuestRam ram, GuestOptions options, TcpFlow flow) {
         this.ram = ram.segment();
         this.guest = ram;
-        this.flow = options.flow();
+        this.flow = flow;
         this.vnetHdrLen = options.vnetHdrLen();
     }
 

@@ -17,7 +17,9 @@ final class GuestTcpInput {
     private static final int MIN_FRAME = EthHeader.ETH_HLEN + Ipv4Header.SIZE + TcpHeader.SIZE;
 
     private final TcpFlow flow;
+    private final int streams;
 
+    int stream;                         // whose it is
     int ackSeq;
     int seq;
     int flags;
@@ -25,15 +27,17 @@ final class GuestTcpInput {
     int timestamp;
     int windowScale;                    // of a SYN; -1: none
 
-    GuestTcpInput(TcpFlow flow) {
+    /** @param flow the first of {@code streams} connections ({@link TcpFlow#stream}) */
+    GuestTcpInput(TcpFlow flow, int streams) {
         this.flow = flow;
+        this.streams = streams;
     }
 
     /**
      * Parses and checks a frame.
      *
      * @param isVerified the host vouches for the TCP checksum
-     * @return false if it is damaged or not for our connection
+     * @return false if it is damaged or for none of our connections
      */
     boolean parse(MemorySegment m, long at, int len, boolean isVerified) {
         long ip = at + EthHeader.ETH_HLEN;
@@ -61,9 +65,10 @@ final class GuestTcpInput {
     }
 
     private boolean isOurs(MemorySegment m, long ip, long tcp) {
+        stream = TcpHeader.dest(m, tcp) - flow.guestPort();
         return Ipv4Header.protocol(m, ip) == Ipv4Header.IPPROTO_TCP
                 && Ipv4Header.saddr(m, ip) == flow.farIp() && Ipv4Header.daddr(m, ip) == flow.guestIp()
-                && TcpHeader.source(m, tcp) == flow.farPort() && TcpHeader.dest(m, tcp) == flow.guestPort();
+                && TcpHeader.source(m, tcp) == flow.farPort() + stream && stream >= 0 && stream < streams;
     }
 
     private void read(MemorySegment m, long tcp, int headerLen) {

@@ -35,7 +35,6 @@ final class GuestVirtioNet {
     private final GuestVirtqueue tx;
     private final GuestEventFds eventFds;
     private final GuestSkbPool pool;
-    private final SendBuffer sendBuffer;
     private final Trace trace;
     private final Violations violations;
     private final Counters<GuestCounter> counters;
@@ -55,14 +54,12 @@ final class GuestVirtioNet {
     private int poisonedIdx;            // used entries below it have been looked at by the monitor
 
     GuestVirtioNet(Cpu cpu, GuestRam ram, Edition edition, GuestOptions options, GuestEventFds eventFds,
-            GuestSkbPool pool, SendBuffer sendBuffer, Trace trace, Violations violations,
-            Counters<GuestCounter> counters) {
+            GuestSkbPool pool, Trace trace, Violations violations, Counters<GuestCounter> counters) {
         this.cpu = cpu;
         this.tx = new GuestVirtqueue("guest tx", ram.segment(), ram.txVring(),
                 options.indirect() ? ram.txIndirectGpa() : 0, options.eventIdx() && edition.has(Behaviour.EVENT_IDX), 0, violations);
         this.eventFds = eventFds;
         this.pool = pool;
-        this.sendBuffer = sendBuffer;
         this.trace = trace;
         this.violations = violations;
         this.counters = counters;
@@ -106,9 +103,9 @@ final class GuestVirtioNet {
         sg.clear();
         sg.add(skb.vnetHdrGpa, vnetHdrLen);
         sg.add(skb.linearGpa, skb.linearLen);
-        sendBuffer.addFrags(skb, sg);
+        skb.buffer.addFrags(skb, sg);
         if (poison) {
-            skb.headersHash = sendBuffer.hashOfHeaders(skb);
+            skb.headersHash = skb.buffer.hashOfHeaders(skb);
         }
         return tx.addBuf(sg, sg.count(), 0, skb.index);
     }
@@ -182,7 +179,7 @@ final class GuestVirtioNet {
 
     private void free(GuestSkb skb) {
         if (skb.payloadLen > 0) {
-            sendBuffer.returned(skb);
+            skb.buffer.returned(skb);
         }
         pool.free(skb);
     }
@@ -229,12 +226,12 @@ final class GuestVirtioNet {
 
     /** The host only reads (43): neither ixgbe_tso nor anybody else has written into the guest's headers. */
     private void checkAndPoison(GuestSkb skb) {
-        if (sendBuffer.hashOfHeaders(skb) != skb.headersHash) {
+        if (skb.buffer.hashOfHeaders(skb) != skb.headersHash) {
             violations.report(INVARIANT_HEADERS_KEPT, "guest tx: the host has changed the headers at guest address 0x"
                     + Long.toHexString(skb.linearGpa));
         }
-        sendBuffer.poison(skb);
-        skb.headersHash = sendBuffer.hashOfHeaders(skb);        // a host that returns it twice is another story
+        skb.buffer.poison(skb);
+        skb.headersHash = skb.buffer.hashOfHeaders(skb);        // a host that returns it twice is another story
     }
 
     boolean isQueueStopped() {

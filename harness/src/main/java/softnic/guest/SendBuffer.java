@@ -28,11 +28,10 @@ final class SendBuffer {
 
     private final MemorySegment ram;
     private final MemorySegment poison = Arena.ofAuto().allocate(PhysMem.PAGE_SIZE).fill(POISON);
-    private final int[] freePages;      // page frame numbers, a stack
+    private final GuestPages free;
     private final int[] pages;          // of stream page p at p & pages.length - 1
     private final long[] ticketEnd = new long[TICKETS];
     private final boolean[] ticketReturned = new boolean[TICKETS];
-    private int freeCount;
     private long firstPage;             // oldest stream page in use
     private long nextPage;              // first without a frame
     private long firstTicket;           // oldest packet still out
@@ -41,22 +40,17 @@ final class SendBuffer {
     private long acked;
     private long returned;
 
-    SendBuffer(GuestRam ram) {
+    /** @param free shared with the other streams */
+    SendBuffer(GuestRam ram, GuestPages free) {
         this.ram = ram.segment();
-        int count = (int) (ram.sendBufferBytes() >>> PhysMem.PAGE_SHIFT);
-        int first = (int) (ram.sendBufferGpa() >>> PhysMem.PAGE_SHIFT);
-        freePages = new int[count];
-        pages = new int[Integer.highestOneBit(count) << 1];
-        while (freeCount < count) {
-            freePages[freeCount] = first + count - 1 - freeCount;
-            freeCount++;
-        }
+        this.free = free;
+        pages = new int[Integer.highestOneBit(free.total()) << 1];
         assert ram.skbs() <= TICKETS : ram.skbs() + " packets";
     }
 
     /** Bytes that may be written now. */
     long room() {
-        return ((long) freeCount << PhysMem.PAGE_SHIFT) + (nextPage << PhysMem.PAGE_SHIFT) - written;
+        return ((long) free.count() << PhysMem.PAGE_SHIFT) + (nextPage << PhysMem.PAGE_SHIFT) - written;
     }
 
     /** Copies from user memory to the end of the stream ({@code skb_add_data_nocache}). */
@@ -65,7 +59,7 @@ final class SendBuffer {
         int done = 0;
         while (done < bytes) {
             if (written >>> PhysMem.PAGE_SHIFT == nextPage) {
-                pages[(int) nextPage++ & pages.length - 1] = freePages[--freeCount];
+                pages[(int) nextPage++ & pages.length - 1] = free.take();
             }
             int piece = piece(written, bytes - done);
             MemorySegment.copy(ram, userGpa + done, ram, gpa(written), piece);
@@ -88,6 +82,7 @@ final class SendBuffer {
     /** The packet goes to the driver with its payload. */
     void sent(GuestSkb skb) {
         int slot = (int) nextTicket & TICKETS - 1;
+        assert skb.buffer == this : "packet " + skb.index + " of another stream";
         ticketEnd[slot] = skb.payloadAt + skb.payloadLen;
         ticketReturned[slot] = false;
         skb.sendTicket = nextTicket++;
@@ -113,7 +108,7 @@ final class SendBuffer {
     private void freePages() {
         long end = Math.min(acked, returned) >>> PhysMem.PAGE_SHIFT;
         while (firstPage < end) {
-            freePages[freeCount++] = pages[(int) firstPage++ & pages.length - 1];
+            free.put(pages[(int) firstPage++ & pages.length - 1]);
         }
     }
 

@@ -2,7 +2,7 @@
  * The guest: netperf, TCP, the virtio-net driver and its rings, as a Linux 2.6.39 or 3.0 guest has them.
  *
  * <pre>
- *   NetperfAgent (vCPU 0, process)              GuestInterrupt (vCPU 1, interrupts and softirq)
+ *   NetperfProcess (vCPU 0), one a stream       GuestInterrupt (vCPU 1, interrupts and softirq)
  *     send() : copy into SendBuffer               txCall -&gt; skb_xmit_done -&gt; qdisc restart
  *        v                                        rxCall -&gt; NAPI -&gt; tcp_ack -&gt; tcp_write_xmit
  *     GuestTcp : SendQueue, tcp_write_xmit  &lt;---------+

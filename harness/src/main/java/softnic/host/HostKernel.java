@@ -43,18 +43,20 @@ public final class HostKernel implements AutoCloseable {
      * @param pendingStart where the pending ring's indices start: 0 in the kernel
      * @param monitored invariants are watched on line
      * @param smaller by what the kernel's memory is divided, for runs that shall begin at once
+     * @param goodcopyLen shorter packets are copied: VHOST_GOODCOPY_LEN in the kernel
      */
     public record Options(boolean zerocopy, boolean eventIdx, int vnetHdrLen, int sndbuf, boolean sniffer,
-            int pendingStart, boolean monitored, int smaller) {
+            int pendingStart, boolean monitored, int smaller, int goodcopyLen) {
 
         /** Skbs that may live at once, and pages for copied packets: 64 MiB. */
         private static final int SKBS = 8192;
         private static final int PAGES = 16384;
 
-        /** A host of the usual size. */
+        /** A host of the usual size, with the kernel's VHOST_GOODCOPY_LEN. */
         public Options(boolean zerocopy, boolean eventIdx, int vnetHdrLen, int sndbuf, boolean sniffer,
                 int pendingStart, boolean monitored) {
-            this(zerocopy, eventIdx, vnetHdrLen, sndbuf, sniffer, pendingStart, monitored, 1);
+            this(zerocopy, eventIdx, vnetHdrLen, sndbuf, sniffer, pendingStart, monitored, 1,
+                    VhostNet.VHOST_GOODCOPY_LEN);
         }
 
         int skbs() {
@@ -118,7 +120,7 @@ public final class HostKernel implements AutoCloseable {
         WaitQueue workerWait = new WaitQueue();
         vhost = new VhostNet(edition, cpu, trace, memory, guest, workerWait, txKick, txCall, rxKick, rxCall,
                 violations, new VhostNet.Options(options.zerocopy(), options.eventIdx(), options.pendingStart(),
-                        options.monitored()));
+                        options.monitored(), options.goodcopyLen()));
         workerProcessor = runner.addProcessor("vhost", "vhost", Cost.VHOST_WAKE, Cost.VHOST_WAKE_LATENCY);
         runner.add(workerProcessor, vhost.worker(), workerWait);
     }

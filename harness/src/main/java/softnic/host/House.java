@@ -75,13 +75,16 @@ final class House implements AutoCloseable {
         this.trace = trace;
         Cpu cpu = runner.cpu();
         Edition edition = scenario.edition();
-        boolean eventIdx = options.eventIdx() && edition.has(Behaviour.EVENT_IDX);
+        Scenario.Variant variant = scenario.variant();
+        boolean eventIdx = variant.eventIdx() && edition.has(Behaviour.EVENT_IDX);
         int hdrLen = edition.has(Behaviour.EVENT_IDX) ? VirtioNetHdr.SIZE_MRG_RXBUF : VirtioNetHdr.SIZE;
         flow = flow(scenario.seed());
         trace.mix(flow.guestPort());            // what the seed chose is part of the run, though no event shows it
         GuestOptions guestOptions = GuestOptions.DEFAULT.withMessageBytes(scenario.messageBytes())
                 .withSndbufBytes(orElse(options.guestSndbuf(), prices, "tcp_sndbuf")).withIndirect(scenario.indirect())
-                .withRingSize(options.ringSize()).withEventIdx(eventIdx).withVnetHdrLen(hdrLen).withPoison(scenario.monitored()).withFlow(flow);
+                .withRingSize(options.ringSize()).withVnetHdrLen(hdrLen).withPoison(scenario.monitored())
+                .withFlow(flow).withEventIdx(eventIdx).withStreams(variant.streams()).withMixed(variant.isMixed())
+                .withNodelay(variant.nodelay());
 
         PhysMem memory = new PhysMem(options.faults());
         guestMemory = new GuestMemory(memory);
@@ -89,7 +92,7 @@ final class House implements AutoCloseable {
         kernel = new HostKernel(edition, runner, llc, trace, violations, memory, guestMemory,
                 new HostKernel.Options(scenario.zerocopy(), eventIdx, hdrLen,
                         orElse(options.hostSndbuf(), prices, "host_sndbuf"), false, scenario.pendingStart(),
-                        scenario.monitored(), options.smaller()));
+                        scenario.monitored(), options.smaller(), variant.goodcopyLen()));
         WaitQueue farWait = new WaitQueue();
         port = new Port(edition, runner, trace, kernel.netCore(), prices.parameter("itr"), options.nicRing(),
                 farWait, observer);
@@ -97,7 +100,7 @@ final class House implements AutoCloseable {
         far = new RemoteHost(cpu, port.farRx(), port.farTx(),
                 RemoteHostOptions.DEFAULT.withWindowBytes((int) prices.parameter("tcp_window"))
                         .withModerationNs(prices.parameter("far_itr")).withFlow(flow)
-                        .withLossy(options.lossy()), violations);
+                        .withStreams(variant.streams()).withLossy(options.lossy()), violations);
         runner.add(runner.addProcessor("far end", "nic", Cost.NONE, Cost.NONE), far, farWait);
 
         guest = new Guest(cpu, ram, edition, guestOptions, new GuestEventFds(kernel.txKick(), kernel.txCall(),
@@ -285,6 +288,16 @@ final class House implements AutoCloseable {
 
     long bytesVerified() {
         return far.counters().value(RemoteHostCounter.BYTES_VERIFIED);
+    }
+
+    /** Pages of the guest that the host holds. */
+    long pins() {
+        return guestMemory.pins();
+    }
+
+    /** Payload bytes of the {@code i}-th stream that the far end found right. */
+    long bytesVerified(int i) {
+        return far.bytesVerified(i);
     }
 
     /** Packets that the guest has put into its TX ring. */

@@ -3,11 +3,10 @@ package softnic.host;
 import softnic.mm.FaultInjection;
 
 /**
- * What a house is built of beside its {@link Scenario}: sizes, features, and what goes wrong in it.
+ * What a house is built of beside its {@link Scenario}: sizes, and what goes wrong in it.
  *
  * @param ringSize descriptors of each of the guest's rings, a power of two from 32 to 1024
  * @param nicRing descriptors of each of the adapter's rings, a power of two from 64 to 4096
- * @param eventIdx VIRTIO_RING_F_EVENT_IDX is negotiated where the edition has it
  * @param hostSndbuf sk_sndbuf of the tap in bytes, 0: as the prices say
  * @param guestSndbuf bytes that netperf may have unacknowledged, 0: as the prices say
  * @param smaller by what the host kernel's memory is divided
@@ -15,14 +14,13 @@ import softnic.mm.FaultInjection;
  * @param interrupts interrupts that do not come as they should, or null; virtual world only
  * @param lossy packets may get lost by no mistake: gaps in the stream are counted, not reported
  */
-public record HouseOptions(int ringSize, int nicRing, boolean eventIdx, int hostSndbuf, int guestSndbuf, int smaller,
+public record HouseOptions(int ringSize, int nicRing, int hostSndbuf, int guestSndbuf, int smaller,
         FaultInjection faults, InterruptFaults.Plan interrupts, boolean lossy) {
 
     /** Everything as on the benchmark's machines; nothing goes wrong. */
-    public static final HouseOptions DEFAULT = new HouseOptions(256, 512, true, 0, 0, 1, null, null, false);
+    public static final HouseOptions DEFAULT = new HouseOptions(256, 512, 0, 0, 1, null, null, false);
 
     public HouseOptions withNicRing(int descriptors) {
-        return new HouseOptions(ringSize, descriptors, eventIdx, hostSndbuf, guestSndbuf, smaller, faults, interrupts,
-                lossy);
+        return new HouseOptions(ringSize, descriptors, hostSndbuf, guestSndbuf, smaller, faults, interrupts, lossy);
     }
 }

@@ -11,7 +11,11 @@ public enum LetterTest {
     TCPDUMP_SUSPENDED("tcpdump-suspended", "a packet socket on the lower device, its reader frozen, then thawed",
             (scenario, prices) -> new TcpdumpSuspended(scenario).run(prices)),
     DYNAMIC_SG("dynamic-sg", "scatter/gather and TSO of the lower device switched off and on while netperf sends",
-            (scenario, prices) -> new DynamicSg(scenario).run(prices));
+            (scenario, prices) -> new DynamicSg(scenario).run(prices)),
+    TX_OVERRUN("tx-overrun", "messages of 256 B to 2 KiB, TCP_NODELAY: copied, and zero-copy with and without a threshold",
+            (scenario, prices) -> new TxOverrun(scenario).run(prices)),
+    STRESS("stress", "many streams with messages of four sizes over one queue pair",
+            (scenario, prices) -> new Stress(scenario).run(prices));
 
     /** Shorter than this, a part of a test would be a few packets. */
     public static final long MIN_DURATION_NS = 20_000_000;

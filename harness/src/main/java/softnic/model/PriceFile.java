@@ -84,6 +84,22 @@ public record PriceFile(String name, Map<Cost, Price> prices, Map<String, Parame
         return table;
     }
 
+    /** The same file with another value of one of its parameters. */
+    public PriceFile with(String parameter, long value) {
+        Map<String, Parameter> changed = new LinkedHashMap<>(parameters);
+        Parameter was = changed.get(parameter);
+        changed.put(parameter, new Parameter(value, was.unit(), was.source()));
+        return new PriceFile(name, prices, changed);
+    }
+
+    /** The same file with another price, in picoseconds a unit. */
+    public PriceFile with(Cost cost, long picos) {
+        Map<Cost, Price> changed = new EnumMap<>(prices);
+        Price was = changed.get(cost);
+        changed.put(cost, new Price(picos, was.per(), was.account(), was.source()));
+        return new PriceFile(name, changed, parameters);
+    }
+
     /** A parameter's value; the file was checked to have it. */
     public long parameter(String parameter) {
         return parameters.get(parameter).value();

@@ -8,15 +8,24 @@ package softnic.wire;
  * @param windowBytes receive window it advertises, always the same, in bytes
  * @param windowScale window scale option of RFC 7323: the header carries windowBytes &gt;&gt; windowScale
  * @param lossy the sender's host may lose packets: a gap is counted, but is no violation
+ * @param streams connections it has, from {@code flow} on ({@link TcpFlow#stream})
  */
-public record RemoteHostOptions(TcpFlow flow, long moderationNs, int windowBytes, int windowScale, boolean lossy) {
+public record RemoteHostOptions(TcpFlow flow, long moderationNs, int windowBytes, int windowScale, boolean lossy,
+        int streams) {
 
-    /** 100 us, 384 KiB, scale 7. */
-    public static final RemoteHostOptions DEFAULT = new RemoteHostOptions(TcpFlow.DEFAULT, 100_000, 384 << 10, 7, false);
+    /** Connections it can have. */
+    public static final int MAX_STREAMS = 64;
+
+    /** 100 us, 384 KiB, scale 7, one connection. */
+    public static final RemoteHostOptions DEFAULT =
+            new RemoteHostOptions(TcpFlow.DEFAULT, 100_000, 384 << 10, 7, false, 1);
 
     public RemoteHostOptions {
         if (moderationNs < 0) {
             throw new IllegalArgumentException("far end: moderation must not be negative, got " + moderationNs + " ns");
+        }
+        if (streams < 1 || streams > MAX_STREAMS) {
+            throw new IllegalArgumentException("far end: streams must be 1.." + MAX_STREAMS + ", got " + streams);
         }
         if (windowScale < 0 || windowScale > 14) {
             throw new IllegalArgumentException("far end: window scale must be 0..14, got " + windowScale);
@@ -27,19 +36,23 @@ public record RemoteHostOptions(TcpFlow flow, long moderationNs, int windowBytes
         }
     }
 
+    public RemoteHostOptions withStreams(int count) {
+        return new RemoteHostOptions(flow, moderationNs, windowBytes, windowScale, lossy, count);
+    }
+
     public RemoteHostOptions withWindowBytes(int bytes) {
-        return new RemoteHostOptions(flow, moderationNs, bytes, windowScale, lossy);
+        return new RemoteHostOptions(flow, moderationNs, bytes, windowScale, lossy, streams);
     }
 
     public RemoteHostOptions withFlow(TcpFlow other) {
-        return new RemoteHostOptions(other, moderationNs, windowBytes, windowScale, lossy);
+        return new RemoteHostOptions(other, moderationNs, windowBytes, windowScale, lossy, streams);
     }
 
     public RemoteHostOptions withModerationNs(long ns) {
-        return new RemoteHostOptions(flow, ns, windowBytes, windowScale, lossy);
+        return new RemoteHostOptions(flow, ns, windowBytes, windowScale, lossy, streams);
     }
 
     public RemoteHostOptions withLossy(boolean on) {
-        return new RemoteHostOptions(flow, moderationNs, windowBytes, windowScale, on);
+        return new RemoteHostOptions(flow, moderationNs, windowBytes, windowScale, on, streams);
     }
 }

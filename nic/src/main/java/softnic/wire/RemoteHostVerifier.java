@@ -28,7 +28,9 @@ final class RemoteHostVerifier {
     private static final int PSEUDO_HEADER = 12;
     private static final int MIN_FRAME = EthHeader.ETH_HLEN + Ipv4Header.SIZE + TcpHeader.SIZE;
 
+    private final String name;
     private final TcpFlow flow;
+    private final long patternStart;
     private final Counters<RemoteHostCounter> counters;
     private final Violations violations;
     private final boolean lossy;
@@ -48,14 +50,22 @@ final class RemoteHostVerifier {
 
     private boolean open;
     private long position;              // stream position of the next byte
+    private long verified;
     private int expectedSeq;
     private int firstEcho;
     private int lastEcho;
     private boolean echoing;
 
-    RemoteHostVerifier(TcpFlow flow, Counters<RemoteHostCounter> counters, Violations violations,
-            boolean lossy) {
+    /**
+     * @param name who reports
+     * @param patternStart where in the pattern the stream begins ({@link StreamPattern#start})
+     * @param lossy a gap is counted, but is no violation
+     */
+    RemoteHostVerifier(String name, TcpFlow flow, long patternStart, boolean lossy,
+            Counters<RemoteHostCounter> counters, Violations violations) {
+        this.name = name;
         this.flow = flow;
+        this.patternStart = patternStart;
         this.counters = counters;
         this.violations = violations;
         this.lossy = lossy;
@@ -155,9 +165,10 @@ final class RemoteHostVerifier {
         } else if (!idFollows && !lossy) {
             bad(RemoteHostCounter.BAD_IP_ID, id);
         }
-        long wrong = StreamPattern.mismatch(memory, tcp + headerLen, payloadLen, position);
+        long wrong = StreamPattern.mismatch(memory, tcp + headerLen, payloadLen, patternStart + position);
         if (wrong == StreamPattern.NO_MISMATCH) {
             counters.add(RemoteHostCounter.BYTES_VERIFIED, payloadLen);
+            verified += payloadLen;
         } else {
             badPayload(wrong);
         }
@@ -192,7 +203,7 @@ final class RemoteHostVerifier {
 
     private int bad(RemoteHostCounter what, int value) {
         counters.bump(what);
-        violations.report(INVARIANT_HEADERS, "far end: " + what + " " + value + " at stream position "
+        violations.report(INVARIANT_HEADERS, name + ": " + what + " " + value + " at stream position "
                 + position + ", seq=" + seq + " expected=" + expectedSeq + " payload=" + payloadLen + " bytes");
         return DROP;
     }
@@ -207,7 +218,7 @@ final class RemoteHostVerifier {
 
     private void badPayload(long wrong) {
         counters.bump(RemoteHostCounter.BAD_PAYLOAD);
-        violations.report(INVARIANT_PAYLOAD, "far end: byte at stream position " + (position + wrong)
+        violations.report(INVARIANT_PAYLOAD, name + ": byte at stream position " + (position + wrong)
                 + " is wrong, the first of a segment of " + payloadLen + " bytes at " + position);
     }
 
@@ -234,6 +245,11 @@ final class RemoteHostVerifier {
     /** What an acknowledgement carries ({@code rcv_nxt}). */
     int expectedSeq() {
         return expectedSeq;
+    }
+
+    /** Stream bytes that were as they should be. */
+    long verified() {
+        return verified;
     }
 
     /** Stream bytes that have come. */

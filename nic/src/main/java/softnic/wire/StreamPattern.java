@@ -18,7 +18,7 @@ import java.lang.foreign.ValueLayout;
  * </pre>
  *
  * <p>The period is prime: no page, segment or message boundary ever falls on the same bytes twice within
- * it. The repeated beginning makes any run of up to {@link #MAX_RUN} bytes contiguous. Short enough to stay in
+ * it. Streams beside each other begin at different places of it ({@link #start}). The repeated beginning makes any run of up to {@link #MAX_RUN} bytes contiguous. Short enough to stay in
  * a processor's cache, so that the check costs little. Read-only after start; any agent.
  */
 public final class StreamPattern {
@@ -32,11 +32,18 @@ public final class StreamPattern {
     /** What {@link #mismatch} answers when all bytes are right. */
     public static final long NO_MISMATCH = -1;
 
+    /** Where streams begin lies this far apart; no divisor of the period, so each begins elsewhere. */
+    private static final int STREAM_STEP = 4093;
     private static final long SEED = 0x736F66746E6963L;
     private static final long GOLDEN = 0x9E3779B97F4A7C15L;
     private static final MemorySegment TABLE = table();
 
     private StreamPattern() {
+    }
+
+    /** Where in the pattern the {@code i}-th stream begins, from 0: to be added to its positions. */
+    public static long start(int i) {
+        return (long) i * STREAM_STEP;
     }
 
     /** Where in a table the byte of stream position {@code position} lies. */

@@ -1,7 +1,7 @@
 package softnic.wire;
 
 /**
- * The addresses of the one connection: from the guest's netperf to the netserver at the far end.
+ * The addresses of a connection: from the guest's netperf to the netserver at the far end.
  *
  * @param guestMac 48 bits, first byte highest
  * @param farMac 48 bits, first byte highest
@@ -25,5 +25,10 @@ public record TcpFlow(long guestMac, long farMac, int guestIp, int farIp, int gu
             throw new IllegalArgumentException(
                     "flow: ports must be 0..65535, got " + guestPort + " and " + farPort);
         }
+    }
+
+    /** The {@code i}-th connection between the same hosts, from 0: the next port on both sides. */
+    public TcpFlow stream(int i) {
+        return i == 0 ? this : new TcpFlow(guestMac, farMac, guestIp, farIp, guestPort + i, farPort + i);
     }
 }

@@ -281,7 +281,7 @@ final class HandleTx implements VhostWork.Step {
         if (!shared.isZerocopy() || !edition.has(Behaviour.COPIED_TAKE_SLOT)) {
             return false;
         }
-        return !edition.has(Behaviour.SMALL_SKIPS_EMPTY_RING) || len >= VHOST_GOODCOPY_LEN || zcopies.pending() > 0;
+        return !edition.has(Behaviour.SMALL_SKIPS_EMPTY_RING) || !isSmall(len) || zcopies.pending() > 0;
     }
 
     /** As {@link #again}, but the next look belongs to the next step: this one has had its packet. */
@@ -299,7 +299,7 @@ final class HandleTx implements VhostWork.Step {
         if (!shared.isZerocopy()) {
             return false;
         }
-        if (len < VHOST_GOODCOPY_LEN) {
+        if (isSmall(len)) {
             shared.counters.bump(Count.SMALL_COPIED);
             return false;
         }
@@ -321,6 +321,10 @@ final class HandleTx implements VhostWork.Step {
     /** Zero-copy buffers that may be pending when one more begins, since 4.15. */
     static int maxPend(int num) {
         return Math.min(VHOST_MAX_PEND, num >> 2);
+    }
+
+    private boolean isSmall(int len) {
+        return len < shared.goodcopyLen;
     }
 
     /** @return true if the packet is given up and reported, false if it stays in the ring to be tried again */

@@ -20,6 +20,7 @@ final class TxQueue {
     int copiedCount;
     Sock sock;                          // private_data: the backend, or null
     boolean zerocopyTx;                 // experimental_zcopytx
+    int goodcopyLen = HandleTx.VHOST_GOODCOPY_LEN;
 
     /** {@code vhost_sock_zcopy}: option and socket agree. */
     boolean isZerocopy() {

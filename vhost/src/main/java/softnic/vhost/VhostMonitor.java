@@ -14,6 +14,7 @@ import softnic.virtio.Vring;
 public final class VhostMonitor {
 
     private final Violations violations;
+    private final int goodcopyLen;
     private final int[] outstanding = new int[Vring.IDX_MASK + 1];      // a guest may post a head twice
     private final int[] order = new int[Vring.IDX_MASK + 1];
     private final byte[] slots = new byte[IoVec.UIO_MAXIOV];
@@ -33,7 +34,13 @@ public final class VhostMonitor {
     private static final byte FINISHED = 2;
 
     public VhostMonitor(Violations violations) {
+        this(violations, HandleTx.VHOST_GOODCOPY_LEN);
+    }
+
+    /** @param goodcopyLen packets below it are never lent out (invariant 17) */
+    VhostMonitor(Violations violations, int goodcopyLen) {
         this.violations = violations;
+        this.goodcopyLen = goodcopyLen;
     }
 
     /** From now on heads must be reported in the order in which they were taken (invariant 2). */
@@ -110,9 +117,9 @@ public final class VhostMonitor {
 
     /** A packet's pages are about to be lent out: a short one is copied (invariant 17). */
     void zerocopyChosen(int len) {
-        if (len < HandleTx.VHOST_GOODCOPY_LEN) {
+        if (len < goodcopyLen) {
             violations.report(17, "vhost: zero-copy for a packet of " + len + " bytes, below VHOST_GOODCOPY_LEN "
-                    + HandleTx.VHOST_GOODCOPY_LEN);
+                    + goodcopyLen);
         }
     }
 

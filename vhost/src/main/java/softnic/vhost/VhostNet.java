@@ -30,6 +30,9 @@ import softnic.trace.Violations;
  */
 public final class VhostNet {
 
+    /** Shorter packets, virtio_net_hdr included, are copied ({@code VHOST_GOODCOPY_LEN}). */
+    public static final int VHOST_GOODCOPY_LEN = HandleTx.VHOST_GOODCOPY_LEN;
+
     /**
      * How a device is set up.
      *
@@ -37,8 +40,14 @@ public final class VhostNet {
      * @param eventIdx VIRTIO_RING_F_EVENT_IDX was negotiated
      * @param startIdx where upend_idx and done_idx start, for tests of the wrap; 0 in the kernel
      * @param monitored invariants are watched on line
+     * @param goodcopyLen shorter packets are copied: {@link #VHOST_GOODCOPY_LEN} in the kernel
      */
-    public record Options(boolean zerocopyTx, boolean eventIdx, int startIdx, boolean monitored) {
+    public record Options(boolean zerocopyTx, boolean eventIdx, int startIdx, boolean monitored, int goodcopyLen) {
+
+        /** With the kernel's {@link #VHOST_GOODCOPY_LEN}. */
+        public Options(boolean zerocopyTx, boolean eventIdx, int startIdx, boolean monitored) {
+            this(zerocopyTx, eventIdx, startIdx, monitored, VHOST_GOODCOPY_LEN);
+        }
 
         /** What a kernel does when nobody sets a module parameter, with a guest that negotiates nothing. */
         public static Options defaults(Edition edition) {
@@ -76,13 +85,14 @@ public final class VhostNet {
             EventFd txKick, EventFd txCall, EventFd rxKick, EventFd rxCall, Violations violations, Options options) {
         this.cpu = cpu;
         worker = new VhostWorker(cpu, trace, workerWait);
-        txMonitor = options.monitored() ? new VhostMonitor(violations) : null;
+        txMonitor = options.monitored() ? new VhostMonitor(violations, options.goodcopyLen()) : null;
         rxMonitor = options.monitored() ? new VhostMonitor(violations) : null;
         OwnerMm mm = new OwnerMm(memory, guest);
         tx = new VhostVirtqueue("tx", edition, cpu, trace, memory, guest, mm, options.eventIdx(), txCall, txMonitor);
         rx = new VhostVirtqueue("rx", edition, cpu, trace, memory, guest, mm, options.eventIdx(), rxCall, rxMonitor);
         dev = new VhostDev(edition, rx, tx);
         txQueue.zerocopyTx = options.zerocopyTx();
+        txQueue.goodcopyLen = options.goodcopyLen();
         Counters<HandleRx.Count> rxCounters = Counters.of("vhost.handle_rx", HandleRx.Count.class);
         rxQueue = new RxQueue(rxCounters, new RxBufs(edition, memory, rx, rxMonitor, rxCounters));
 
