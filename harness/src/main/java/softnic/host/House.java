@@ -196,9 +196,7 @@ final class House implements AutoCloseable {
 
     /** The backend goes, when all is quiet: what finished and was not reported goes back to the guest. */
     void releaseBackend() {
-        while (!kernel.vhost().worker().isIdle()) {
-            kernel.vhost().worker().doWork();       // live: the threads may have stopped amid a work
-        }
+        kernel.vhost().worker().finish();           // live: the threads may have stopped amid a work
         int inFlight = kernel.vhost().releaseBackend();
         if (inFlight != 0) {
             violations.report(9, "house: " + inFlight + " zero-copy sends have not completed after the network drained");
