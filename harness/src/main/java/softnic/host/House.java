@@ -1,7 +1,6 @@
 package softnic.host;
 
 import java.util.ArrayList;
-import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -61,7 +60,8 @@ final class House implements AutoCloseable {
     private final int vcpu0;
     private final int vcpu1;
     private final int skbsAtRest;
-    private final Map<Page, Integer> holders = new IdentityHashMap<>();     // of a check
+    private InterruptFaults interruptFaults;        // null: none
+    private final Map<Page, Integer> holders = new LinkedHashMap<>();       // of a check; reported in order
 
     /** A house of the usual size, in which nothing goes wrong. */
     House(Scenario scenario, Runner runner, Trace trace, Llc llc, PriceFile prices, FrameObserver observer) {
@@ -109,8 +109,8 @@ final class House implements AutoCloseable {
 
         if (options.interrupts() != null) {
             WaitQueue faultWait = new WaitQueue();
-            runner.add(runner.addProcessor("interrupt faults", "nic", Cost.NONE, Cost.NONE),
-                    new InterruptFaults(cpu, port.adapter().vector(), faultWait, options.interrupts()), faultWait);
+            interruptFaults = new InterruptFaults(cpu, port.adapter().vector(), faultWait, options.interrupts());
+            runner.add(runner.addProcessor("interrupt faults", "nic", Cost.NONE, Cost.NONE), interruptFaults, faultWait);
         }
 
         setVring(kernel.vhost().tx(), guestOptions.ringSize(), ram.txRingGpa());
@@ -181,6 +181,23 @@ final class House implements AutoCloseable {
         return guest.packetsPosted() - guest.headsReturned();
     }
 
+    /** Grows with each buffer that comes back and each byte that arrives. */
+    long moved() {
+        return guest.headsReturned() + bytesVerified();
+    }
+
+    /** How often the guest's ring was full, and how often each interrupt fault happened. */
+    Map<String, Long> fired() {
+        Map<String, Long> fired = new LinkedHashMap<>();
+        fired.put("FULL_RINGS", guest.counters().value(softnic.guest.GuestCounter.TX_QUEUE_STOPS));
+        if (interruptFaults != null) {
+            fired.put("LATE_IRQ", interruptFaults.late());
+            fired.put("LOST_IRQ", interruptFaults.lost());
+            fired.put("SPURIOUS_IRQ", interruptFaults.spurious());
+        }
+        return fired;
+    }
+
     /** The guest's next packet would be heard of (invariant 24, at rest). */
     boolean isKickArmed() {
         return guest.isKickArmed();
@@ -193,9 +210,7 @@ final class House implements AutoCloseable {
 
     /** The backend goes, when all is quiet: what finished and was not reported goes back to the guest. */
     void releaseBackend() {
-        while (!kernel.vhost().worker().isIdle()) {
-            kernel.vhost().worker().doWork();       // live: the threads may have stopped amid a work
-        }
+        kernel.vhost().worker().finish();           // live: the threads may have stopped amid a work
         int inFlight = kernel.vhost().releaseBackend();
         if (inFlight > 0) {
             violations.report(9, "house: " + inFlight + " zero-copy sends have not completed after the network drained");

@@ -20,7 +20,7 @@ public record LetterReport(LetterTest test, LetterResult result) {
         text.append(String.format(Locale.ROOT, "%s: %s%n", test, test.what()));
         text.append(String.format(Locale.ROOT,
                 "world virtual, edition %s, seed %d, %d-byte messages, zero-copy, %.3f s, fingerprint %016x%n%n",
-                s.edition().name(), s.seed(), s.messageBytes(), result.run().elapsedNs() / 1e9, result.run().fingerprint()));
+                s.edition().title(), s.seed(), s.messageBytes(), result.run().elapsedNs() / 1e9, result.run().fingerprint()));
         result.observed().forEach(o -> text.append(String.format("  %-3s  %s: %s%n", o.seen() ? "yes" : "NO", o.what(),
                 o.figures())));
         text.append(String.format("%n%s%n", result.holds() ? "As it must be; nothing lost, leaked or broken."
@@ -33,7 +33,8 @@ public record LetterReport(LetterTest test, LetterResult result) {
         ObjectMapper mapper = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
         Scenario s = result.run().scenario();
         ObjectNode root = mapper.createObjectNode();
-        root.put("test", test.toString()).put("world", "virtual").put("edition", s.edition().name()).put("seed", s.seed())
+        root.put("test", test.toString()).put("world", "virtual").put("edition", s.edition().name())
+                .put("quirks", s.edition().faithful()).put("seed", s.seed())
                 .put("message_bytes", s.messageBytes()).put("elapsed_ns", result.run().elapsedNs())
                 .put("fingerprint", String.format("%016x", result.run().fingerprint()));
         ArrayNode observed = root.putArray("observed");

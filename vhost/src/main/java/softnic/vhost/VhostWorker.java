@@ -79,6 +79,16 @@ public final class VhostWorker implements Agent {
         return running == null || running == itself;
     }
 
+    /**
+     * Runs the work that was begun to its end; what it queues stays on the list, for it may queue itself for ever. For
+     * who has stopped the worker's agent.
+     */
+    public void finish() {
+        while (running != null) {
+            doWork();
+        }
+    }
+
     /** True if nothing runs and nothing is on the list. For checks, when nobody queues. */
     public boolean isIdle() {
         return running == null && list.getAcquire((int) head & SLOTS - 1) == null;
