@@ -41,7 +41,7 @@ class CheckerTest {
         assertThat(result.smallest().ringSize()).isEqualTo(32);
         assertThat(result.smallest().messageBytes()).isEqualTo(1000);
         assertThat(result.smallest().durationNs()).isEqualTo(500_000);
-        assertThat(CheckReport.line(result)).contains("FAILED\n    invariant 7: mm: 3 pins\n", "    replay:   " + BIG.command(),
+        assertThat(CheckReport.line(result)).contains("FAILED\n    invariant 7: mm: 3 pins\n", "    replay:   " + result.scenario().command(),
                 "    smallest: " + result.smallest().command());
     }
 
