@@ -9,6 +9,8 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import softnic.Quirk;
 
@@ -17,10 +19,11 @@ public final class CheckReport {
 
     private static final long PRIME = 0x9E37_79B9_7F4A_7C15L;
     private static final int SEEDS_NAMED = 10;
-    private static final int VIOLATIONS_NAMED = 3;
 
     private final String what;
     private final Map<Quirk, List<Long>> quirks = new EnumMap<>(Quirk.class);
+    private final Map<Quirk, Set<String>> kinds = new EnumMap<>(Quirk.class);
+    private final Map<Fault, Long> fired = new EnumMap<>(Fault.class);
     private final List<Checker.Result> failures = new ArrayList<>();
     private long seeds;
     private long sound;
@@ -43,6 +46,9 @@ public final class CheckReport {
         }
         result.quirks().forEach(quirk -> quirks.computeIfAbsent(quirk, q -> new ArrayList<>())
                 .add(result.scenario().seed()));
+        result.causes().forEach((kind, cause) -> cause.quirks().forEach(quirk ->
+                kinds.computeIfAbsent(quirk, q -> new TreeSet<>()).add(kind)));
+        result.scenario().faults().forEach(fault -> fired.merge(fault, fault.fired(result.outcome()), Long::sum));
     }
 
     /** True if every violation is a quirk's. */
@@ -59,14 +65,20 @@ public final class CheckReport {
             return line.append("sound\n").toString();
         }
         if (!result.isFailure()) {
-            return line.append("quirk ").append(names(result)).append(": ").append(result.outcome().violations().getFirst())
-                    .append('\n').toString();
+            line.append("quirk ").append(names(result)).append('\n');
+            result.causes().forEach((kind, cause) -> line.append("    ").append(cause).append(": ")
+                    .append(first(result, kind)).append('\n'));
+            return line.toString();
         }
         line.append("FAILED\n");
-        result.outcome().violations().stream().limit(VIOLATIONS_NAMED).forEach(v -> line.append("    ").append(v).append('\n'));
+        result.outcome().kinds().forEach(kind -> line.append("    ").append(first(result, kind)).append('\n'));
         line.append("    replay:   ").append(result.scenario().command()).append('\n');
         line.append("    smallest: ").append(result.smallest().command()).append('\n');
         return line.toString();
+    }
+
+    private static String first(Checker.Result result, String kind) {
+        return result.outcome().violations().stream().filter(v -> v.startsWith(kind + ':')).findFirst().orElse(kind);
     }
 
     private static String names(Checker.Result result) {
@@ -83,10 +95,13 @@ public final class CheckReport {
         text.append(seeds).append(seeds == 1 ? " seed, " : " seeds, ").append(what).append(": ").append(packets)
                 .append(" packets, fingerprint ").append(hex(fingerprint)).append('\n');
         text.append("  sound   ").append(sound).append('\n');
-        quirks.forEach((quirk, shown) -> text.append("  quirk   ").append(quirk).append(": ").append(shown.size())
+        quirks.forEach((quirk, shown) -> text.append("  quirk   ").append(quirk).append(" (")
+                .append(String.join(", ", kinds.get(quirk))).append("): ").append(shown.size())
                 .append(shown.size() == 1 ? " seed, " : " seeds, ")
                 .append(shown.stream().limit(SEEDS_NAMED).map(String::valueOf).collect(Collectors.joining(" ")))
                 .append(shown.size() > SEEDS_NAMED ? " ...\n" : "\n"));
+        text.append("  fired   ").append(fired.isEmpty() ? "nothing" : fired.entrySet().stream()
+                .map(e -> e.getKey() + " " + e.getValue()).collect(Collectors.joining(", "))).append('\n');
         text.append("  failed  ").append(failures.size()).append('\n');
         return text.toString();
     }
@@ -99,6 +114,8 @@ public final class CheckReport {
                 .put("fingerprint", hex(fingerprint)).put("sound", sound).put("failed", failures.size());
         ObjectNode shown = root.putObject("quirks");
         quirks.forEach((quirk, seedsOf) -> shown.set(quirk.name(), mapper.valueToTree(seedsOf)));
+        ObjectNode faults = root.putObject("fired");
+        fired.forEach((fault, count) -> faults.put(fault.toString(), count));
         ArrayNode failed = root.putArray("failures");
         for (Checker.Result failure : failures) {
             ObjectNode one = failed.addObject();

@@ -1,8 +1,11 @@
 package softnic.check;
 
 import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import softnic.Edition;
 import softnic.Quirk;
 import softnic.host.CheckedRun.Outcome;
@@ -11,21 +14,37 @@ import softnic.host.CheckedRun.Outcome;
  * Runs scenarios and says of each whose fault it is, if it is not sound: a quirk that its edition has on purpose, or
  * ours.
  *
- * <p>A violation is a quirk's if the same scenario is sound without quirks; it is of those quirks that break it alone.
+ * <p>Each kind of violation needs a cause: quirks of which each alone breaks the same, or else the fewest that break it
+ * together. Ours is what has none, what is thrown, and what breaks without quirks.
  */
 public final class Checker {
+
+    /** Why a kind of violation is seen: any of these quirks, or all together. */
+    public record Cause(Set<Quirk> quirks, boolean together) {
+        @Override
+        public String toString() {
+            return quirks.stream().map(Enum::name).collect(Collectors.joining(together ? " with " : ", "));
+        }
+    }
 
     /**
      * What one scenario gave.
      *
-     * @param quirks whose doing a violation is; empty: nobody's, or ours
+     * @param causes of the kinds of violation that quirks explain
      * @param smallest the smallest scenario found that fails alike; the scenario itself unless it is a failure
      */
-    public record Result(CheckScenario scenario, Outcome outcome, Set<Quirk> quirks, CheckScenario smallest) {
+    public record Result(CheckScenario scenario, Outcome outcome, Map<String, Cause> causes, CheckScenario smallest) {
 
         /** True for a violation that no quirk explains. */
         public boolean isFailure() {
-            return !outcome.isSound() && quirks.isEmpty();
+            return !causes.keySet().containsAll(outcome.kinds());
+        }
+
+        /** Whose doing the violations are. */
+        public Set<Quirk> quirks() {
+            Set<Quirk> all = EnumSet.noneOf(Quirk.class);
+            causes.values().forEach(cause -> all.addAll(cause.quirks()));
+            return all;
         }
     }
 
@@ -36,37 +55,63 @@ public final class Checker {
         this.runner = runner;
     }
 
-    /** Runs one scenario; if it fails, also its neighbours. */
+    /** Runs one scenario; if it fails, also its neighbours. The result is of the edition without quirks if that fails. */
     public Result check(CheckScenario scenario) {
         Outcome outcome = runner.apply(scenario);
+        Edition edition = scenario.edition();
         if (outcome.isSound()) {
-            return new Result(scenario, outcome, Set.of(), scenario);
+            return new Result(scenario, outcome, Map.of(), scenario);
         }
-        Set<Quirk> quirks = quirksOf(scenario);
-        if (!quirks.isEmpty()) {
-            return new Result(scenario, outcome, quirks, scenario);
+        if (edition.quirks() == 0 || outcome.kinds().stream().anyMatch(Outcome::isThrown)) {
+            return failure(scenario, outcome);
         }
-        CheckScenario smallest = new Shrinker(runner).shrink(scenario, Shrinker.kind(outcome));
-        return new Result(scenario, outcome, quirks, smallest);
+        CheckScenario quirkless = scenario.withEdition(edition.withoutQuirks());
+        Outcome plain = runner.apply(quirkless);
+        return plain.isSound() ? new Result(scenario, outcome, causes(scenario, outcome.kinds()), scenario)
+                : failure(quirkless, plain);
     }
 
-    private Set<Quirk> quirksOf(CheckScenario scenario) {
+    private Result failure(CheckScenario scenario, Outcome outcome) {
+        String kind = outcome.kinds().stream().filter(Outcome::isThrown).findFirst()
+                .orElse(outcome.kinds().iterator().next());
+        return new Result(scenario, outcome, Map.of(), new Shrinker(runner).shrink(scenario, kind));
+    }
+
+    private Map<String, Cause> causes(CheckScenario scenario, Set<String> kinds) {
+        Map<String, Cause> causes = new LinkedHashMap<>();
+        Edition quirkless = scenario.edition().withoutQuirks();
+        Map<Quirk, Set<String>> alone = new LinkedHashMap<>();
+        for (Quirk quirk : Quirk.values()) {
+            if (scenario.edition().has(quirk)) {
+                alone.put(quirk, runner.apply(scenario.withEdition(quirkless.with(quirk))).kinds());
+            }
+        }
+        for (String kind : kinds) {
+            Set<Quirk> quirks = EnumSet.noneOf(Quirk.class);
+            alone.forEach((quirk, broken) -> {
+                if (broken.contains(kind)) {
+                    quirks.add(quirk);
+                }
+            });
+            causes.put(kind, quirks.isEmpty() ? new Cause(together(scenario, kind), true) : new Cause(quirks, false));
+        }
+        return causes;
+    }
+
+    /** Takes away one quirk after the other, as long as the kind is still broken. */
+    private Set<Quirk> together(CheckScenario scenario, String kind) {
+        Set<Quirk> needed = EnumSet.noneOf(Quirk.class);
         Edition edition = scenario.edition();
-        Set<Quirk> all = EnumSet.noneOf(Quirk.class);
-        Set<Quirk> alone = EnumSet.noneOf(Quirk.class);
         for (Quirk quirk : Quirk.values()) {
             if (edition.has(quirk)) {
-                all.add(quirk);
+                Edition fewer = edition.without(quirk);
+                if (runner.apply(scenario.withEdition(fewer)).kinds().contains(kind)) {
+                    edition = fewer;
+                } else {
+                    needed.add(quirk);
+                }
             }
         }
-        if (all.isEmpty() || !runner.apply(scenario.withEdition(edition.withoutQuirks())).isSound()) {
-            return alone;
-        }
-        for (Quirk quirk : all) {
-            if (!runner.apply(scenario.withEdition(edition.withoutQuirks().with(quirk))).isSound()) {
-                alone.add(quirk);
-            }
-        }
-        return alone.isEmpty() ? all : alone;       // several together
+        return needed;
     }
 }

@@ -2,6 +2,7 @@ package softnic.check;
 
 import java.util.Locale;
 import java.util.SplittableRandom;
+import softnic.host.CheckedRun.Outcome;
 import softnic.mm.FaultInjection;
 import softnic.mm.FaultPoint;
 
@@ -45,6 +46,11 @@ public enum Fault {
     /** True for a step of the host's kernel that fails. */
     boolean isInjected() {
         return point != null;
+    }
+
+    /** How often it happened in a run. */
+    long fired(Outcome outcome) {
+        return outcome.fired().getOrDefault(isInjected() ? point.name() : name(), 0L);
     }
 
     /**

@@ -22,14 +22,14 @@ final class Shrinker {
         this.runner = runner;
     }
 
-    /** @param kind which violation must stay, see {@link #kind} */
+    /** @param kind which violation must stay, see {@link Outcome#kinds} */
     CheckScenario shrink(CheckScenario failing, String kind) {
         CheckScenario smallest = failing;
         boolean shrunk = true;
         while (shrunk) {
             shrunk = false;
             for (CheckScenario smaller : smallerThan(smallest)) {
-                if (runs++ < MAX_RUNS && kind.equals(kind(runner.apply(smaller)))) {
+                if (runs++ < MAX_RUNS && runner.apply(smaller).kinds().contains(kind)) {
                     smallest = smaller;
                     shrunk = true;
                     break;
@@ -65,15 +65,5 @@ final class Shrinker {
             all.add(s.with("size", "1000"));
         }
         return all;
-    }
-
-    /** What the first violation is about: {@code invariant 23}, {@code balance pins}; empty for a sound run. */
-    static String kind(Outcome outcome) {
-        if (outcome.isSound()) {
-            return "";
-        }
-        String first = outcome.violations().getFirst();
-        int end = first.indexOf(':');
-        return end < 0 ? first : first.substring(0, end);
     }
 }

@@ -25,8 +25,8 @@ import softnic.model.PriceFile;
 /** {@code softnic check}: many short runs in which things go wrong, all monitors on. */
 @Command(name = "check", mixinStandardHelpOptions = true, sortOptions = false,
         description = {"Runs a short scenario for each seed in the virtual world: editions, features, message sizes and "
-            + "faults are the seed's choice. Every invariant that can be watched is watched. A violation that is gone "
-            + "without quirks is the edition's own; any other is a failure, and is made as small as it can be.", ""},
+            + "faults are the seed's choice. Every invariant that can be watched is watched, and assertions are on. A violation "
+            + "that quirks explain is the edition's own; any other is a failure, and is made as small as it can be.", ""},
         footer = {"", "Examples:", "  softnic check --seeds 200 --no-quirks",
             "  softnic check --seeds 1 --seed 7 --edition 3.1 --faults pin,late-irq",
             "  softnic check --list              what must be true, and where that is checked"})

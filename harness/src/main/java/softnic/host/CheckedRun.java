@@ -1,8 +1,14 @@
 package softnic.host;
 
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 import softnic.host.RunResult.Balance;
+import softnic.mm.FaultPoint;
 import softnic.model.PriceFile;
 import softnic.sched.Llc;
 import softnic.sched.VirtualTimeRunner;
@@ -32,11 +38,35 @@ public final class CheckedRun {
      *
      * @param fingerprint hash over all that happened
      * @param packets that the guest posted
-     * @param violations what was broken, first first; empty for a sound run
+     * @param violations what was broken, some of each kind; empty for a sound run
+     * @param fired how often each fault happened: by name of a {@link FaultPoint}, or as {@link House#fired} names it
      */
-    public record Outcome(long fingerprint, long packets, List<String> violations) {
+    public record Outcome(long fingerprint, long packets, List<String> violations, Map<String, Long> fired) {
+        private static final String THROWN = "thrown";
+
         public boolean isSound() {
             return violations.isEmpty();
+        }
+
+        /** What was broken: {@code invariant 23}, {@code balance pins}, {@code thrown java.lang.X at softnic.Y.z}. */
+        public Set<String> kinds() {
+            return violations.stream().map(v -> v.split(":", 2)[0]).collect(Collectors.toCollection(LinkedHashSet::new));
+        }
+
+        /** True for the kind that no kernel's bug explains. */
+        public static boolean isThrown(String kind) {
+            return kind.startsWith(THROWN);
+        }
+
+        private static String thrown(Throwable e) {
+            String at = "";
+            for (StackTraceElement frame : e.getStackTrace()) {
+                if (frame.getClassName().startsWith("softnic.")) {
+                    at = " at " + frame.getClassName() + '.' + frame.getMethodName();
+                    break;
+                }
+            }
+            return THROWN + ' ' + e.getClass().getName() + at + ": " + e.getMessage();
         }
     }
 
@@ -54,28 +84,56 @@ public final class CheckedRun {
         drainLimitNs = lost ? DRAIN_LIMIT_LOST_NS : DRAIN_LIMIT_NS;
     }
 
-    /** Runs it, to the end; whatever is thrown on the way is a violation too. */
+    /** Runs it, to the end; whatever is thrown on the way, also while the house is built, is a violation too. */
     public static Outcome of(Scenario scenario, HouseOptions options, PriceFile prices) {
         VirtualTimeRunner runner = new VirtualTimeRunner(prices.table());
         Trace trace = new Trace(Trace.Level.FINGERPRINT, runner, scenario.edition().names(), 0);
-        House house = new House(scenario.withMonitored(true), options, runner, trace,
-                new Llc(prices.parameter("llc_share")), prices, null);
         List<String> violations = new ArrayList<>();
-        CheckedRun run = new CheckedRun(house, runner, options);
-        try {
-            run.run(scenario.durationNs());
-        } catch (RuntimeException | AssertionError e) {
-            violations.add("thrown " + e);      // the bug that the monitors were too late for
-        }
-        violations.addAll(house.violations().kept());
-        violations.addAll(run.unbalanced);
-        long packets = house.packets();
-        try {
+        Map<String, Long> fired = new TreeMap<>();
+        long[] packets = new long[1];
+        catching(violations, () -> {
+            House house = new House(scenario.withMonitored(true), options, runner, trace,
+                    new Llc(prices.parameter("llc_share")), prices, null);
+            CheckedRun run = new CheckedRun(house, runner, options);
+            catching(violations, () -> run.run(scenario.durationNs()));
+            run.addViolations(violations);
+            run.addFired(fired);
+            packets[0] = house.packets();
             house.close();
-        } catch (RuntimeException | AssertionError e) {
-            violations.add("thrown on close " + e);
+        });
+        return new Outcome(trace.fingerprint(), packets[0], List.copyOf(violations), Map.copyOf(fired));
+    }
+
+    private static void catching(List<String> violations, Runnable step) {
+        try {
+            step.run();
+        } catch (VirtualMachineError e) {
+            throw e;                                    // says nothing about the scenario
+        } catch (Throwable e) {                         // the bug that the monitors were too late for
+            violations.add(Outcome.thrown(e));
         }
-        return new Outcome(trace.fingerprint(), packets, List.copyOf(violations));
+    }
+
+    private void addViolations(List<String> all) {
+        List<String> kept = violations().kept();
+        all.addAll(kept);
+        violations().counts().forEach((number, count) -> {
+            String kind = "invariant " + number + ':';
+            long more = count - kept.stream().filter(v -> v.startsWith(kind)).count();
+            if (more > 0) {
+                all.add(kind + " and " + more + " more");
+            }
+        });
+        all.addAll(unbalanced);
+    }
+
+    private void addFired(Map<String, Long> fired) {
+        if (options.faults() != null) {
+            for (FaultPoint point : FaultPoint.values()) {
+                fired.put(point.name(), options.faults().failed(point));
+            }
+        }
+        fired.putAll(house.fired());
     }
 
     private void run(long durationNs) {
@@ -104,22 +162,27 @@ public final class CheckedRun {
         house.checkCharge();
     }
 
-    /** Runs until nothing happens any more, and checks as long as something does. */
+    /**
+     * Runs until nothing happens any more, and checks as long as something does: ever more seldom while no buffer comes
+     * back and no byte arrives, since what is retried for ever is an event too.
+     */
     private void drain() {
         long limitNs = runner.nowNs() + drainLimitNs;
         long stepNs = CHECK_EVERY_NS;
         long untilNs = runner.nowNs() + stepNs;
         long handled = runner.eventCount();
+        long moved = house.moved();
         while (!runner.runUntilQuiet(untilNs)) {
             if (untilNs > limitNs) {
                 violations().report(23, "house: still busy " + drainLimitNs / 1_000_000 + " ms after netperf stopped");
                 return;
             }
-            stepNs = runner.eventCount() == handled ? Math.min(2 * stepNs, MAX_STEP_NS) : CHECK_EVERY_NS;
             if (runner.eventCount() != handled) {
                 check();
             }
+            stepNs = house.moved() == moved ? Math.min(2 * stepNs, MAX_STEP_NS) : CHECK_EVERY_NS;
             handled = runner.eventCount();
+            moved = house.moved();
             untilNs += stepNs;
         }
     }

@@ -1,7 +1,6 @@
 package softnic.host;
 
 import java.util.ArrayList;
-import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -61,7 +60,8 @@ final class House implements AutoCloseable {
     private final int vcpu0;
     private final int vcpu1;
     private final int skbsAtRest;
-    private final Map<Page, Integer> holders = new IdentityHashMap<>();     // of a check
+    private InterruptFaults interruptFaults;        // null: none
+    private final Map<Page, Integer> holders = new LinkedHashMap<>();       // of a check; reported in order
 
     /** A house of the usual size, in which nothing goes wrong. */
     House(Scenario scenario, Runner runner, Trace trace, Llc llc, PriceFile prices, FrameObserver observer) {
@@ -112,8 +112,8 @@ final class House implements AutoCloseable {
 
         if (options.interrupts() != null) {
             WaitQueue faultWait = new WaitQueue();
-            runner.add(runner.addProcessor("interrupt faults", "nic", Cost.NONE, Cost.NONE),
-                    new InterruptFaults(cpu, port.adapter().vector(), faultWait, options.interrupts()), faultWait);
+            interruptFaults = new InterruptFaults(cpu, port.adapter().vector(), faultWait, options.interrupts());
+            runner.add(runner.addProcessor("interrupt faults", "nic", Cost.NONE, Cost.NONE), interruptFaults, faultWait);
         }
 
         setVring(kernel.vhost().tx(), guestOptions.ringSize(), ram.txRingGpa());
@@ -182,6 +182,23 @@ final class House implements AutoCloseable {
     /** TX buffers that the host has not given back, though nothing of them is under way. */
     long unreported() {
         return guest.packetsPosted() - guest.headsReturned();
+    }
+
+    /** Grows with each buffer that comes back and each byte that arrives. */
+    long moved() {
+        return guest.headsReturned() + bytesVerified();
+    }
+
+    /** How often the guest's ring was full, and how often each interrupt fault happened. */
+    Map<String, Long> fired() {
+        Map<String, Long> fired = new LinkedHashMap<>();
+        fired.put("FULL_RINGS", guest.counters().value(softnic.guest.GuestCounter.TX_QUEUE_STOPS));
+        if (interruptFaults != null) {
+            fired.put("LATE_IRQ", interruptFaults.late());
+            fired.put("LOST_IRQ", interruptFaults.lost());
+            fired.put("SPURIOUS_IRQ", interruptFaults.spurious());
+        }
+        return fired;
     }
 
     /** The guest's next packet would be heard of (invariant 24, at rest). */

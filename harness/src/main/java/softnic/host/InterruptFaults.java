@@ -48,6 +48,8 @@ public final class InterruptFaults implements Agent {
     private final WaitQueue waitQueue;
     private final Plan plan;
     private int fired;
+    private long late;
+    private long lost;
     private int spurious;
     private long dueNs = NO_DEADLINE_NS;
 
@@ -63,12 +65,29 @@ public final class InterruptFaults implements Agent {
     private void fire() {
         fired++;
         if (plan.lostEvery() > 0 && fired % plan.lostEvery() == 0) {
+            lost++;
             delay(WATCHDOG_NS);
         } else if (plan.lateEvery() > 0 && fired % plan.lateEvery() == 0) {
+            late++;
             delay(plan.lateNs());
         } else {
             handler.run();
         }
+    }
+
+    /** How many came late. */
+    long late() {
+        return late;
+    }
+
+    /** How many were lost. */
+    long lost() {
+        return lost;
+    }
+
+    /** How many came for nothing. */
+    long spurious() {
+        return spurious;
     }
 
     private void delay(long ns) {

@@ -22,7 +22,7 @@ public record LetterReport(LetterTest test, LetterResult result) {
         text.append(String.format(Locale.ROOT, "%s: %s%n", test, test.what()));
         text.append(String.format(Locale.ROOT,
                 "world virtual, edition %s, seed %d, %s, %.3f s, fingerprint %016x%n%n",
-                s.edition().name(), s.seed(), load(s), result.run().elapsedNs() / 1e9, fingerprint()));
+                s.edition().title(), s.seed(), load(s), result.run().elapsedNs() / 1e9, fingerprint()));
         appendTable(text);
         result.observed().forEach(o -> text.append(String.format("  %-3s  %s: %s%n", o.seen() ? "yes" : "NO", o.what(),
                 o.figures())));
@@ -72,7 +72,8 @@ public record LetterReport(LetterTest test, LetterResult result) {
         ObjectMapper mapper = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
         Scenario s = result.run().scenario();
         ObjectNode root = mapper.createObjectNode();
-        root.put("test", test.toString()).put("world", "virtual").put("edition", s.edition().name()).put("seed", s.seed())
+        root.put("test", test.toString()).put("world", "virtual").put("edition", s.edition().name())
+                .put("quirks", s.edition().faithful()).put("seed", s.seed())
                 .put("message_bytes", s.messageBytes()).put("elapsed_ns", result.run().elapsedNs())
                 .put("fingerprint", String.format("%016x", fingerprint()));
         if (!result.table().isEmpty()) {

@@ -68,6 +68,52 @@ class CheckScenarioTest {
                         "zero-copy false", "ring 32", "ring 64", "ring 128", "pending true", "plain true");
     }
 
+    /** A SplittableRandom's state goes up by a constant: unmixed, seed n's second draw is the first of seed n + 1. */
+    @Test
+    void neighbouringSeedsShareNoDraws() {
+        int alike = 0;
+        for (long seed = 1; seed <= SEEDS; seed++) {
+            alike += CheckScenario.of(seed, null, null).indirect() == CheckScenario.of(seed + 1, null, null).eventIdx() ? 1 : 0;
+        }
+
+        assertThat(alike).isLessThan(SEEDS * 9 / 10);
+    }
+
+    @Test
+    void eachFaultFiresInSomeOfTheSeedsThatNameIt() {
+        Set<Fault> fired = EnumSet.noneOf(Fault.class);
+        for (long seed = 1; seed <= SEEDS && fired.size() < Fault.values().length; seed++) {
+            CheckScenario scenario = CheckScenario.of(seed, null, null);
+            Outcome outcome = scenario.withEdition(scenario.edition().withoutQuirks()).run(PRICES);
+            scenario.faults().stream().filter(fault -> fault.fired(outcome) > 0).forEach(fired::add);
+        }
+
+        assertThat(fired).containsExactly(Fault.values());
+    }
+
+    @Test
+    void aHouseThatCannotBeBuiltIsAFailedRun() {
+        CheckScenario scenario = CheckScenario.of(1, null, Set.of());
+        CheckScenario broken = new CheckScenario(1, scenario.edition(), Set.of(), 100, 50_000, 33, true, true, true, 0);
+        Checker.Result result = new Checker(s -> s.run(PRICES)).check(broken);
+
+        assertThat(result.isFailure()).isTrue();
+        assertThat(CheckReport.line(result)).contains("FAILED\n    thrown java.lang.", " at softnic.", "    replay:   ./softnic check");
+    }
+
+    /** In the oldest kernels charges are wrong at every look; that hides nothing that goes wrong later. */
+    @Test
+    void aNoisyInvariantHidesNoLaterOne() {
+        boolean seen = false;
+        for (long seed = 1; seed <= SEEDS && !seen; seed++) {
+            List<String> violations = CheckScenario.of(seed, Edition.V8, null).run(PRICES).violations();
+            seen = violations.stream().anyMatch(v -> v.startsWith("invariant 21: and "))
+                    && violations.stream().anyMatch(v -> v.startsWith("invariant 23: "));
+        }
+
+        assertThat(seen).isTrue();
+    }
+
     @Test
     void theSameScenarioGivesTheSameOutcome() {
         for (long seed = 1; seed <= 20; seed++) {

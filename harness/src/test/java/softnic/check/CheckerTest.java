@@ -2,8 +2,10 @@ package softnic.check;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
 import softnic.Edition;
@@ -17,8 +19,12 @@ class CheckerTest {
             .with("size", "65536").with("duration", "1000000").with("ring", "128").with("pending", "1000")
             .with("event-idx", "on").with("indirect", "on").with("zero-copy", "on");
 
+    private static Outcome outcome(List<String> violations) {
+        return new Outcome(1, 1, violations, Map.of("PIN", 2L));
+    }
+
     private static Checker breaking(Predicate<CheckScenario> broken) {
-        return new Checker(s -> new Outcome(1, 1, broken.test(s) ? List.of("invariant 7: mm: 3 pins") : List.of()));
+        return new Checker(s -> outcome(broken.test(s) ? List.of("invariant 7: mm: 3 pins") : List.of()));
     }
 
     @Test
@@ -35,15 +41,33 @@ class CheckerTest {
         assertThat(result.smallest().ringSize()).isEqualTo(32);
         assertThat(result.smallest().messageBytes()).isEqualTo(1000);
         assertThat(result.smallest().durationNs()).isEqualTo(500_000);
-        assertThat(CheckReport.line(result)).contains("FAILED\n    invariant 7: mm: 3 pins\n", "    replay:   " + BIG.command(),
+        assertThat(CheckReport.line(result)).contains("FAILED\n    invariant 7: mm: 3 pins\n", "    replay:   " + result.scenario().command(),
                 "    smallest: " + result.smallest().command());
     }
 
     /** Another invariant that breaks on the way is another story. */
     @Test
     void shrinkingStaysWithTheSameInvariant() {
-        Checker checker = new Checker(s -> new Outcome(1, 1, List.of(s.faults().size() < 3
+        Checker checker = new Checker(s -> outcome(List.of(s.faults().size() < 3
                 ? "invariant 23: house: stalls" : "invariant 7: mm: 3 pins")));
+
+        assertThat(checker.check(BIG).smallest().faults()).hasSize(3);
+    }
+
+    /** Another violation before it makes it no other story. */
+    @Test
+    void shrinkingLooksAtAllThatIsBroken() {
+        Checker checker = new Checker(s -> outcome(s.faults().contains(Fault.PIN)
+                ? List.of("invariant 7: mm: 3 pins", "invariant 23: house: stalls")
+                : List.of("invariant 23: house: stalls", "invariant 7: mm: 2 pins")));
+
+        assertThat(checker.check(BIG).smallest().faults()).isEmpty();
+    }
+
+    @Test
+    void shrinkingStaysWithTheSamePlaceThatThrew() {
+        Checker checker = new Checker(s -> outcome(List.of(s.faults().size() < 3
+                ? "thrown java.lang.AssertionError at softnic.A.b: 1" : "thrown java.lang.AssertionError at softnic.C.d: 1")));
 
         assertThat(checker.check(BIG).smallest().faults()).hasSize(3);
     }
@@ -55,7 +79,37 @@ class CheckerTest {
         assertThat(breaking(s -> s.edition().has(Quirk.UBUF_BY_HEAD)).check(old).quirks())
                 .containsExactly(Quirk.UBUF_BY_HEAD);
         assertThat(breaking(s -> s.edition().has(Quirk.UBUF_BY_HEAD) && s.edition().has(Quirk.BAD_PACKET_BLOCKS)).check(old)
-                .quirks()).as("two together: all are named").contains(Quirk.UBUF_BY_HEAD, Quirk.BAD_PACKET_BLOCKS);
+                .quirks()).as("two together").containsExactlyInAnyOrder(Quirk.UBUF_BY_HEAD, Quirk.BAD_PACKET_BLOCKS);
+    }
+
+    /** A quirk answers for what it does, not for whatever else is wrong in the same run. */
+    @Test
+    void eachKindOfViolationIsMatchedToAQuirkOfItsOwn() {
+        Checker checker = new Checker(s -> {
+            List<String> all = new ArrayList<>();
+            if (s.edition().has(Quirk.PINNED_BY_BYTES)) {
+                all.add("invariant 21: macvtap: charge");
+            }
+            if (s.edition().has(Quirk.UBUF_BY_HEAD) && s.edition().has(Quirk.BAD_PACKET_BLOCKS)) {
+                all.add("balance pins: expected 0, got 2");
+            }
+            return outcome(all);
+        });
+        Checker.Result result = checker.check(BIG.withEdition(Edition.V3_1));
+
+        assertThat(result.isFailure()).isFalse();
+        assertThat(CheckReport.line(result)).contains("    PINNED_BY_BYTES: invariant 21: macvtap: charge\n",
+                "    UBUF_BY_HEAD with BAD_PACKET_BLOCKS: balance pins: expected 0, got 2\n");
+    }
+
+    @Test
+    void whatIsThrownIsAFailureWhateverTheQuirks() {
+        Checker checker = new Checker(s -> outcome(s.edition().has(Quirk.UBUF_BY_HEAD)
+                ? List.of("invariant 21: macvtap: charge", "thrown java.lang.AssertionError at softnic.A.b: 1") : List.of()));
+        Checker.Result result = checker.check(BIG.withEdition(Edition.V3_1));
+
+        assertThat(result.isFailure()).isTrue();
+        assertThat(CheckReport.line(result)).contains("FAILED\n", "    thrown java.lang.AssertionError at softnic.A.b: 1\n");
     }
 
     @Test
@@ -77,7 +131,7 @@ class CheckerTest {
 
         assertThat(report.isSound()).isFalse();
         assertThat(report.toText()).startsWith("4 seeds, all editions, faults all: 4 packets, fingerprint ")
-                .contains("  sound   2\n  quirk   UBUF_BY_HEAD: 1 seed, 2\n  failed  1\n");
+                .contains("  sound   2\n  quirk   UBUF_BY_HEAD (invariant 7): 1 seed, 2\n  fired   ", "\n  failed  1\n");
         assertThat(report.toJson()).contains("\"UBUF_BY_HEAD\" : [ 2 ]", "\"failed\" : 1", "--seed 3 --edition 6.1");
     }
 }

@@ -186,8 +186,11 @@ class CliTest {
     void aLettersTestInJsonHasTheSameLines() throws IOException {
         JsonNode root = Said.line("run dynamic-sg --duration 20ms --format json").isAnswer().json();
 
-        assertThat(names(root)).containsExactly("test", "world", "edition", "seed", "message_bytes", "elapsed_ns",
+        assertThat(names(root)).containsExactly("test", "world", "edition", "quirks", "seed", "message_bytes", "elapsed_ns",
                 "fingerprint", "observed", "sound", "holds", "violations");
+        assertThat(root.get("quirks").asBoolean()).isTrue();
+        assertThat(Said.line("run dynamic-sg --duration 20ms --no-quirks").isAnswer().out())
+                .contains("edition v8 without quirks, seed 1,");
         assertThat(root.get("observed")).hasSize(7).allSatisfy(o -> assertThat(o.get("seen").asBoolean()).isTrue());
     }
 
@@ -234,10 +237,12 @@ class CliTest {
     void checkSaysALineForEachOfAFewSeedsAndASummary() {
         List<String> lines = Said.line("check --seeds 5 --seed 11 --no-quirks").isAnswer().out().lines().toList();
 
-        assertThat(lines).hasSize(8);
+        assertThat(lines).hasSize(9);
         assertThat(lines.getFirst()).startsWith("seed 11, edition ").endsWith(", sound");
         assertThat(lines.get(5)).startsWith("5 seeds, all editions without quirks, faults all: ");
-        assertThat(lines.subList(6, 8)).containsExactly("  sound   5", "  failed  0");
+        assertThat(lines.get(6)).isEqualTo("  sound   5");
+        assertThat(lines.get(7)).startsWith("  fired   ");
+        assertThat(lines.get(8)).isEqualTo("  failed  0");
     }
 
     /** What a seed did can be had again by naming its edition and faults, to the last byte of its line. */
@@ -258,7 +263,7 @@ class CliTest {
                 .isAnswer().json();
 
         assertThat(names(root)).containsExactly("world", "what", "seeds", "packets", "fingerprint", "sound", "failed",
-                "quirks", "failures");
+                "quirks", "fired", "failures");
         assertThat(root.get("seeds").asInt()).isEqualTo(10);
         assertThat(root.get("failed").asInt()).isZero();
         assertThat(names(root.get("quirks"))).contains("PINNED_BY_BYTES");

@@ -108,6 +108,19 @@ class TraceTest {
             violations.report(7, "pin " + i);
         }
         assertThat(violations.count()).isEqualTo(30);
-        assertThat(violations.kept()).hasSize(20).first().isEqualTo("invariant 7: pin 0");
+        assertThat(violations.kept()).hasSize(3).first().isEqualTo("invariant 7: pin 0");
+    }
+
+    @Test
+    void anInvariantThatBreaksAtEveryLookHidesNoOther() {
+        Violations violations = new Violations();
+        for (int i = 0; i < 100; i++) {
+            violations.report(21, "charge " + i);
+        }
+        for (int number = 1; number <= 50; number++) {
+            violations.report(number, "late");
+        }
+        assertThat(violations.kept()).contains("invariant 23: late", "invariant 50: late").hasSize(52);
+        assertThat(violations.counts()).hasSize(50).containsEntry(21, 101L).containsEntry(23, 1L);
     }
 }
