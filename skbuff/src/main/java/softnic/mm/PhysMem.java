@@ -17,7 +17,7 @@ import java.util.Arrays;
  *
  * <p>A host-physical address (hpa) is also what a DMA descriptor holds. Every access is bounds-checked
  * by its region's {@link MemorySegment}; whoever lets a guest choose an address checks the range first
- * ({@link GuestMemory#translate}). Kernel counterpart: the direct mapping and {@code pfn_to_page}.
+ * ({@link VhostMemory#translate}). Kernel counterpart: the direct mapping and {@code pfn_to_page}.
  */
 public final class PhysMem {
 

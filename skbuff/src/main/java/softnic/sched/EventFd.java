@@ -23,7 +23,7 @@ public final class EventFd {
     private volatile long count;
     private volatile Runnable onSignal = () -> { };
 
-    /** What a signal does at once, on the signaller's CPU (the wait queue's wake function). Set-up only. */
+    /** What a signal does at once, on the signaller's CPU (the wait queue's wake function). By ioctl. */
     public void onSignal(Runnable action) {
         onSignal = action;
     }

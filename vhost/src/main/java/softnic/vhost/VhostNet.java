@@ -234,7 +234,7 @@ public final class VhostNet {
         return all;
     }
 
-    /** Zero-copy sends begun. */
+    /** Zero-copy sends that succeeded. */
     public long zerocopySends() {
         return txQueue.counters.value(HandleTx.Count.ZEROCOPY);
     }
