@@ -35,6 +35,7 @@ final class CheckCommand implements Callable<Integer> {
     enum Format { TEXT, JSON }
 
     private static final long MAX_SEEDS = 1_000_000_000;
+    private static final String ROOM = "room";
     private static final int SAID_ONE_BY_ONE = 20;
 
     @Spec
@@ -60,8 +61,8 @@ final class CheckCommand implements Callable<Integer> {
     private String faults;
 
     @Option(names = "--fix", paramLabel = "PART=VALUE,...", split = ",",
-            description = "Parts that the seed shall not choose: size, duration (ns), ring, pending, event-idx, indirect, "
-                + "zero-copy. For the smallest scenario of a failure.")
+            description = "Parts that the seed shall not choose: room (house); of the house size, duration (ns), ring, "
+                + "pending, event-idx, indirect, zero-copy. For the smallest scenario of a failure.")
     private Map<String, String> fix = new LinkedHashMap<>();
 
     @Option(names = "--list", description = "Lists the invariants, and where each is checked. Runs nothing.")
@@ -103,11 +104,19 @@ final class CheckCommand implements Callable<Integer> {
     }
 
     private CheckScenario scenario(long number, Set<Fault> named) {
-        CheckScenario scenario = CheckScenario.of(number, edition, named);
+        CheckScenario scenario = CheckScenario.of(number, edition, named, room());
         for (Map.Entry<String, String> part : fix.entrySet()) {
-            scenario = scenario.with(part.getKey(), part.getValue());
+            scenario = part.getKey().equals(ROOM) ? scenario : scenario.with(part.getKey(), part.getValue());
         }
         return scenario.withEdition(quirks.of(scenario.edition()));
+    }
+
+    /** The one that {@code --fix} names, or null: the seed chooses. */
+    private CheckScenario.Room room() {
+        String name = fix.get(ROOM);
+        return name == null ? null : Stream.of(CheckScenario.Room.values()).filter(room -> room.toString().equals(name))
+                .findFirst().orElseThrow(() -> wrong("--fix", "room=" + Stream.of(CheckScenario.Room.values())
+                        .map(CheckScenario.Room::toString).collect(Collectors.joining("|")), '"' + name + '"'));
     }
 
     private String what() {

@@ -25,8 +25,8 @@ class CheckScenarioTest {
     void withoutQuirksNoSeedFindsAnything() {
         List<String> wrong = new ArrayList<>();
         for (long seed = 1; seed <= SEEDS; seed++) {
-            CheckScenario scenario = CheckScenario.of(seed, null, null);
-            CheckScenario quirkless = scenario.withEdition(scenario.edition().withoutQuirks());
+            HouseScenario scenario = house(seed, null, null);
+            HouseScenario quirkless = scenario.withEdition(scenario.edition().withoutQuirks());
             Outcome outcome = quirkless.run(PRICES);
             if (!outcome.isSound()) {
                 wrong.add(quirkless.command() + ": " + outcome.violations());
@@ -43,7 +43,7 @@ class CheckScenarioTest {
         Checker checker = new Checker(scenario -> scenario.run(PRICES));
         for (long seed = 1; seed <= SEEDS / 2; seed++) {
             for (Edition edition : List.of(Edition.V3_1, Edition.V4_20)) {
-                Checker.Result result = checker.check(CheckScenario.of(seed, edition, null));
+                Checker.Result result = checker.check(house(seed, edition, null));
                 assertThat(result.isFailure()).as(CheckReport.line(result)).isFalse();
                 shown.addAll(result.quirks());
             }
@@ -56,7 +56,7 @@ class CheckScenarioTest {
     void seedsReachEveryEditionFaultAndFeature() {
         Set<Object> seen = new HashSet<>();
         for (long seed = 1; seed <= SEEDS; seed++) {
-            CheckScenario s = CheckScenario.of(seed, null, null);
+            HouseScenario s = house(seed, null, null);
             seen.add(s.edition());
             seen.addAll(s.faults());
             seen.addAll(List.of("event " + s.eventIdx(), "indirect " + s.indirect(), "zero-copy " + s.zerocopy(),
@@ -73,7 +73,7 @@ class CheckScenarioTest {
     void neighbouringSeedsShareNoDraws() {
         int alike = 0;
         for (long seed = 1; seed <= SEEDS; seed++) {
-            alike += CheckScenario.of(seed, null, null).indirect() == CheckScenario.of(seed + 1, null, null).eventIdx() ? 1 : 0;
+            alike += house(seed, null, null).indirect() == house(seed + 1, null, null).eventIdx() ? 1 : 0;
         }
 
         assertThat(alike).isLessThan(SEEDS * 9 / 10);
@@ -83,7 +83,7 @@ class CheckScenarioTest {
     void eachFaultFiresInSomeOfTheSeedsThatNameIt() {
         Set<Fault> fired = EnumSet.noneOf(Fault.class);
         for (long seed = 1; seed <= SEEDS && fired.size() < Fault.values().length; seed++) {
-            CheckScenario scenario = CheckScenario.of(seed, null, null);
+            CheckScenario scenario = house(seed, null, null);
             Outcome outcome = scenario.withEdition(scenario.edition().withoutQuirks()).run(PRICES);
             scenario.faults().stream().filter(fault -> fault.fired(outcome) > 0).forEach(fired::add);
         }
@@ -93,8 +93,8 @@ class CheckScenarioTest {
 
     @Test
     void aHouseThatCannotBeBuiltIsAFailedRun() {
-        CheckScenario scenario = CheckScenario.of(1, null, Set.of());
-        CheckScenario broken = new CheckScenario(1, scenario.edition(), Set.of(), 100, 50_000, 33, true, true, true, 0);
+        HouseScenario scenario = house(1, null, Set.of());
+        HouseScenario broken = new HouseScenario(1, scenario.edition(), Set.of(), 100, 50_000, 33, true, true, true, 0);
         Checker.Result result = new Checker(s -> s.run(PRICES)).check(broken);
 
         assertThat(result.isFailure()).isTrue();
@@ -106,7 +106,7 @@ class CheckScenarioTest {
     void aNoisyInvariantHidesNoLaterOne() {
         boolean seen = false;
         for (long seed = 1; seed <= SEEDS && !seen; seed++) {
-            List<String> violations = CheckScenario.of(seed, Edition.V8, null).run(PRICES).violations();
+            List<String> violations = house(seed, Edition.V8, null).run(PRICES).violations();
             seen = violations.stream().anyMatch(v -> v.startsWith("invariant 21: and "))
                     && violations.stream().anyMatch(v -> v.startsWith("invariant 23: "));
         }
@@ -117,7 +117,7 @@ class CheckScenarioTest {
     @Test
     void theSameScenarioGivesTheSameOutcome() {
         for (long seed = 1; seed <= 20; seed++) {
-            CheckScenario scenario = CheckScenario.of(seed, null, null);
+            HouseScenario scenario = house(seed, null, null);
             assertThat(scenario.run(PRICES)).as(scenario.toString()).isEqualTo(scenario.run(PRICES));
         }
     }
@@ -125,16 +125,16 @@ class CheckScenarioTest {
     /** Taking a fault away leaves all other choices as they were. */
     @Test
     void fewerFaultsAreTheSameScenarioOtherwise() {
-        CheckScenario all = CheckScenario.of(7, Edition.V3_1, EnumSet.allOf(Fault.class));
-        CheckScenario fewer = all.without(Fault.PIN);
+        HouseScenario all = house(7, Edition.V3_1, EnumSet.allOf(Fault.class));
+        HouseScenario fewer = all.without(Fault.PIN);
 
-        assertThat(fewer).isEqualTo(CheckScenario.of(7, Edition.V3_1, fewer.faults()));
+        assertThat(fewer).isEqualTo(house(7, Edition.V3_1, fewer.faults()));
         assertThat(fewer.faults()).hasSize(Fault.values().length - 1).doesNotContain(Fault.PIN);
     }
 
     @Test
     void theCommandNamesWhatTheSeedDoesNotSay() {
-        CheckScenario scenario = CheckScenario.of(3, Edition.V8.withoutQuirks(), EnumSet.of(Fault.COPY, Fault.LATE_IRQ));
+        HouseScenario scenario = house(3, Edition.V8.withoutQuirks(), EnumSet.of(Fault.COPY, Fault.LATE_IRQ));
 
         assertThat(scenario.command())
                 .isEqualTo("./softnic check --seeds 1 --seed 3 --edition v8 --no-quirks --faults copy,late-irq");
@@ -144,10 +144,14 @@ class CheckScenarioTest {
 
     @Test
     void aPartThatCannotBeIsRefused() {
-        CheckScenario scenario = CheckScenario.of(1, null, null);
+        HouseScenario scenario = house(1, null, null);
 
         assertThatThrownBy(() -> scenario.with("ring", "33")).hasMessageContaining("power of two in 32..1024, got \"33\"");
         assertThatThrownBy(() -> scenario.with("colour", "red")).hasMessageContaining("unknown part \"colour\"");
         assertThatThrownBy(() -> scenario.with("indirect", "yes")).hasMessageContaining("on or off, got \"yes\"");
+    }
+
+    static HouseScenario house(long seed, Edition edition, Set<Fault> faults) {
+        return (HouseScenario) CheckScenario.of(seed, edition, faults, CheckScenario.Room.HOUSE);
     }
 }

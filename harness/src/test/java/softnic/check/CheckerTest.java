@@ -15,9 +15,13 @@ import softnic.host.CheckedRun.Outcome;
 /** Whose fault a violation is, and how small its scenario can be; over a house of straw that breaks when it is told to. */
 class CheckerTest {
 
-    private static final CheckScenario BIG = CheckScenario.of(5, Edition.V6_1, EnumSet.allOf(Fault.class))
+    private static final CheckScenario BIG = CheckScenarioTest.house(5, Edition.V6_1, EnumSet.allOf(Fault.class))
             .with("size", "65536").with("duration", "1000000").with("ring", "128").with("pending", "1000")
             .with("event-idx", "on").with("indirect", "on").with("zero-copy", "on");
+
+    private static HouseScenario house(CheckScenario scenario) {
+        return (HouseScenario) scenario;
+    }
 
     private static Outcome outcome(List<String> violations) {
         return new Outcome(1, 1, violations, Map.of("PIN", 2L));
@@ -29,18 +33,19 @@ class CheckerTest {
 
     @Test
     void aFailureKeepsOnlyTheFaultThatMakesIt() {
-        Checker.Result result = breaking(s -> s.faults().contains(Fault.PIN) && s.zerocopy() && s.durationNs() > 300_000)
+        Checker.Result result = breaking(s -> s.faults().contains(Fault.PIN) && house(s).zerocopy() && house(s).durationNs() > 300_000)
                 .check(BIG);
 
+        HouseScenario smallest = house(result.smallest());
         assertThat(result.isFailure()).isTrue();
-        assertThat(result.smallest().faults()).containsExactly(Fault.PIN);
-        assertThat(result.smallest().zerocopy()).isTrue();
-        assertThat(result.smallest().eventIdx()).isFalse();
-        assertThat(result.smallest().indirect()).isFalse();
-        assertThat(result.smallest().pendingStart()).isZero();
-        assertThat(result.smallest().ringSize()).isEqualTo(32);
-        assertThat(result.smallest().messageBytes()).isEqualTo(1000);
-        assertThat(result.smallest().durationNs()).isEqualTo(500_000);
+        assertThat(smallest.faults()).containsExactly(Fault.PIN);
+        assertThat(smallest.zerocopy()).isTrue();
+        assertThat(smallest.eventIdx()).isFalse();
+        assertThat(smallest.indirect()).isFalse();
+        assertThat(smallest.pendingStart()).isZero();
+        assertThat(smallest.ringSize()).isEqualTo(32);
+        assertThat(smallest.messageBytes()).isEqualTo(1000);
+        assertThat(smallest.durationNs()).isEqualTo(500_000);
         assertThat(CheckReport.line(result)).contains("FAILED\n    invariant 7: mm: 3 pins\n", "    replay:   " + result.scenario().command(),
                 "    smallest: " + result.smallest().command());
     }
@@ -126,7 +131,7 @@ class CheckerTest {
         CheckReport report = new CheckReport("all editions, faults all");
         Checker checker = breaking(s -> s.edition().has(Quirk.UBUF_BY_HEAD) || s.seed() == 3);
         for (long seed = 1; seed <= 4; seed++) {
-            report.add(checker.check(CheckScenario.of(seed, seed == 2 ? Edition.V3_1 : Edition.V6_1, null)));
+            report.add(checker.check(CheckScenarioTest.house(seed, seed == 2 ? Edition.V3_1 : Edition.V6_1, null)));
         }
 
         assertThat(report.isSound()).isFalse();

@@ -1,0 +1,202 @@
+package softnic.check;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SplittableRandom;
+import softnic.Behaviour;
+import softnic.Edition;
+import softnic.host.CheckedRun;
+import softnic.host.HouseOptions;
+import softnic.host.InterruptFaults;
+import softnic.host.Scenario;
+import softnic.mm.FaultInjection;
+import softnic.model.PriceFile;
+
+/**
+ * The whole house: a guest sends a TCP stream through all rooms, and things go wrong around it.
+ *
+ * @param faults what goes wrong; when, follows from the seed
+ * @param messageBytes bytes of each send() of netperf
+ * @param durationNs how long netperf sends
+ * @param ringSize descriptors of the guest's rings
+ * @param eventIdx offered; not in every edition
+ * @param pendingStart where the pending ring's indices start
+ */
+record HouseScenario(long seed, Edition edition, Set<Fault> faults, int messageBytes, long durationNs,
+        int ringSize, boolean eventIdx, boolean indirect, boolean zerocopy, int pendingStart) implements CheckScenario {
+
+    private static final int[] SIZES = {1, 100, 256, 600, 1448, 2896, 4096, 8192, 16384, 32768, 65536};
+    private static final int SMALLER = 16;
+    private static final int GUEST_SNDBUF = 1 << 18;
+    private static final int NIC_RING = 128;
+    private static final int SHORT_RING = 32;
+    private static final int SHORT_NIC_RING = 64;
+    private static final int SMALL_SNDBUF = 1 << 15;
+    private static final long MIN_NS = 250_000;
+    private static final long SHORTEST_NS = 50_000;
+    private static final int SMALL_MESSAGE = 1000;
+
+    /** What a seed chooses; a number for each stream. */
+    private enum Choice { SIZE, DURATION, RING, FEATURES, PENDING }
+
+    HouseScenario {
+        faults = Collections.unmodifiableSet(faults.isEmpty() ? EnumSet.noneOf(Fault.class) : EnumSet.copyOf(faults));
+    }
+
+    static HouseScenario of(long seed, Edition edition, Set<Fault> faults) {
+        SplittableRandom features = random(seed, Choice.FEATURES);
+        SplittableRandom pending = random(seed, Choice.PENDING);
+        return new HouseScenario(seed, edition, faults, size(random(seed, Choice.SIZE)),
+                MIN_NS + random(seed, Choice.DURATION).nextInt(4) * MIN_NS,
+                SHORT_RING << random(seed, Choice.RING).nextInt(3), features.nextInt(4) > 0,
+                features.nextInt(4) > 0, features.nextInt(4) > 0, pending.nextInt(3) == 0 ? 1000 + pending.nextInt(24) : 0);
+    }
+
+    /** A size where something changes, or near it. */
+    private static int size(SplittableRandom random) {
+        int size = SIZES[random.nextInt(SIZES.length)];
+        return random.nextBoolean() ? size : Math.max(1, size + random.nextInt(-size / 2, size / 2 + 1));
+    }
+
+    private static SplittableRandom random(long seed, Choice choice) {
+        return CheckScenario.random(seed, "house", choice.ordinal());
+    }
+
+    private SplittableRandom random(Fault fault) {
+        return CheckScenario.random(seed, "fault", fault.ordinal());
+    }
+
+    @Override
+    public CheckedRun.Outcome run(PriceFile prices) {
+        Scenario scenario = new Scenario(edition, Scenario.World.VIRTUAL, messageBytes, zerocopy, indirect, durationNs,
+                seed, true, pendingStart, Scenario.Variant.NONE.withEventIdx(eventIdx));
+        boolean full = faults.contains(Fault.FULL_RINGS);
+        return CheckedRun.of(scenario, new HouseOptions(full ? SHORT_RING : ringSize, full ? SHORT_NIC_RING : NIC_RING,
+                full ? SMALL_SNDBUF : 0, GUEST_SNDBUF, SMALLER, injection(), interrupts(), true), prices);
+    }
+
+    private FaultInjection injection() {
+        FaultInjection injection = null;
+        for (Fault fault : faults) {
+            if (fault.isInjected()) {
+                injection = injection == null ? new FaultInjection() : injection;
+                fault.inject(injection, random(fault));
+            }
+        }
+        return injection;
+    }
+
+    private InterruptFaults.Plan interrupts() {
+        InterruptFaults.Plan plan = InterruptFaults.Plan.NONE;
+        if (faults.contains(Fault.LATE_IRQ)) {
+            SplittableRandom random = random(Fault.LATE_IRQ);
+            plan = plan.withLate(1 + random.nextInt(4), 1_000L << random.nextInt(11));
+        }
+        if (faults.contains(Fault.LOST_IRQ)) {
+            plan = plan.withLost(2 + random(Fault.LOST_IRQ).nextInt(4));
+        }
+        if (faults.contains(Fault.SPURIOUS_IRQ)) {
+            SplittableRandom random = random(Fault.SPURIOUS_IRQ);
+            plan = plan.withSpurious(1_000 + random.nextInt(100_000), 1 + random.nextInt(30));
+        }
+        return plan.equals(InterruptFaults.Plan.NONE) ? null : plan;
+    }
+
+    @Override
+    public HouseScenario withEdition(Edition other) {
+        return new HouseScenario(seed, other, faults, messageBytes, durationNs, ringSize, eventIdx, indirect, zerocopy,
+                pendingStart);
+    }
+
+    HouseScenario without(Fault fault) {
+        Set<Fault> fewer = EnumSet.noneOf(Fault.class);
+        fewer.addAll(faults);
+        fewer.remove(fault);
+        return new HouseScenario(seed, edition, fewer, messageBytes, durationNs, ringSize, eventIdx, indirect, zerocopy,
+                pendingStart);
+    }
+
+    @Override
+    public HouseScenario with(String key, String value) {
+        return switch (key) {
+            case "size" -> part(Parts.number(key, value, 1, Scenario.MAX_MESSAGE_BYTES), durationNs, ringSize, pendingStart);
+            case "duration" -> part(messageBytes, Parts.number(key, value, 1, Scenario.MAX_DURATION_NS), ringSize, pendingStart);
+            case "ring" -> part(messageBytes, durationNs, Parts.powerOfTwo(key, value, SHORT_RING, 1024), pendingStart);
+            case "pending" -> part(messageBytes, durationNs, ringSize, Parts.number(key, value, 0, 1023));
+            case "event-idx" -> features(Parts.isOn(key, value), indirect, zerocopy);
+            case "indirect" -> features(eventIdx, Parts.isOn(key, value), zerocopy);
+            case "zero-copy" -> features(eventIdx, indirect, Parts.isOn(key, value));
+            default -> throw Parts.unknown(key, this);
+        };
+    }
+
+    private HouseScenario part(int bytes, long ns, int ring, int pending) {
+        return new HouseScenario(seed, edition, faults, bytes, ns, ring, eventIdx, indirect, zerocopy, pending);
+    }
+
+    private HouseScenario features(boolean event, boolean tables, boolean lend) {
+        return new HouseScenario(seed, edition, faults, messageBytes, durationNs, ringSize, event, tables, lend,
+                pendingStart);
+    }
+
+    @Override
+    public Room room() {
+        return Room.HOUSE;
+    }
+
+    @Override
+    public Map<String, String> parts() {
+        Map<String, String> parts = new LinkedHashMap<>();
+        parts.put("size", Integer.toString(messageBytes));
+        parts.put("duration", Long.toString(durationNs));
+        parts.put("ring", Integer.toString(ringSize));
+        parts.put("pending", Integer.toString(pendingStart));
+        parts.put("event-idx", eventIdx ? "on" : "off");
+        parts.put("indirect", indirect ? "on" : "off");
+        parts.put("zero-copy", zerocopy ? "on" : "off");
+        return parts;
+    }
+
+    @Override
+    public List<CheckScenario> smaller() {
+        List<CheckScenario> all = new ArrayList<>();
+        faults.forEach(fault -> all.add(without(fault)));
+        if (eventIdx) {
+            all.add(with("event-idx", "off"));
+        }
+        if (indirect) {
+            all.add(with("indirect", "off"));
+        }
+        if (zerocopy) {
+            all.add(with("zero-copy", "off"));
+        }
+        if (pendingStart != 0) {
+            all.add(with("pending", "0"));
+        }
+        if (ringSize > SHORT_RING) {
+            all.add(with("ring", Integer.toString(SHORT_RING)));
+        }
+        if (durationNs / 2 >= SHORTEST_NS) {
+            all.add(with("duration", Long.toString(durationNs / 2)));
+        }
+        if (messageBytes > SMALL_MESSAGE) {
+            all.add(with("size", Integer.toString(SMALL_MESSAGE)));
+        }
+        return all;
+    }
+
+        @Override
+    public String toString() {
+        StringBuilder features = new StringBuilder();
+        features.append(eventIdx && edition.has(Behaviour.EVENT_IDX) ? " event-idx" : "").append(indirect ? " indirect" : "")
+                .append(zerocopy ? " zero-copy" : " copy");
+        return "seed " + seed + ", edition " + edition.title() + ", " + messageBytes + " B, " + durationNs / 1000 + "us, ring "
+                + ringSize + "," + features + (pendingStart == 0 ? "" : ", pending from " + pendingStart) + ", faults "
+                + faultNames();
+    }
+}
