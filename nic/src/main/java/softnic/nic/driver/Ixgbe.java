@@ -1,7 +1,6 @@
 package softnic.nic.driver;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.VarHandle;
 import softnic.Edition;
 import softnic.mm.FaultPoint;
 import softnic.mm.PhysMem;
@@ -157,18 +156,16 @@ public final class Ixgbe extends NetDevice {
      * @return true if the queue is stopped
      */
     private boolean maybeStopTx(int size) {
-        if (ring.unused() >= size) {
+        int gave = ring.maybeStop(this, size);
+        if (gave == IxgbeTxRing.ROOM) {
             return false;
         }
         counters.bump(Count.TX_STOP_QUEUE);
-        stopQueue();
-        VarHandle.fullFence();              // stopped before looking again: pairs with IxgbePoll.wake()
-        if (ring.unused() < size) {
-            return true;
+        if (gave == IxgbeTxRing.RESTARTED) {
+            counters.bump(Count.TX_RESTART_QUEUE);
+            return false;
         }
-        counters.bump(Count.TX_RESTART_QUEUE);
-        wakeQueue();                        // the qdisc is running us: it only takes note
-        return false;
+        return true;
     }
 
     /**

@@ -1,7 +1,6 @@
 package softnic.nic.driver;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.VarHandle;
 import softnic.Edition;
 import softnic.mm.PhysMem;
 import softnic.net.EthHeader;
@@ -187,20 +186,11 @@ public final class IxgbePoll implements Agent {
         }
         pool.napiConsume(skb);
         tx.nextToClean.set(cleanEop + 1);   // release: slots are reset before xmit may use them
-        wake();
+        if (tx.wake(dev, wakeThreshold)) {
+            counters.bump(Count.TX_RESTART_QUEUE);
+        }
         trace.exit(Tracepoint.IXGBE_CLEAN_TX_IRQ);
         trace.exit(Tracepoint.IXGBE_POLL);
-    }
-
-    private void wake() {
-        if (tx.unusedBehindTail() < wakeThreshold) {
-            return;
-        }
-        VarHandle.fullFence();              // room before asking who waits: pairs with Ixgbe.maybeStopTx()
-        if (dev.isQueueStopped()) {
-            counters.bump(Count.TX_RESTART_QUEUE);
-            dev.wakeQueue();
-        }
     }
 
     // ---- receive
