@@ -12,6 +12,7 @@ import softnic.net.TcpHeader;
 import softnic.nic.TxDesc;
 import softnic.sched.Cpu;
 import softnic.sched.WaitQueue;
+import softnic.skb.DropReason;
 import softnic.skb.SkBuff;
 import softnic.skb.SkbCopy;
 import softnic.skb.SkbFrag;
@@ -102,7 +103,7 @@ public final class Ixgbe extends NetDevice {
             return NETDEV_TX_BUSY;
         }
         if (!pad(skb)) {
-            return drop(skb, Count.TX_NO_MEMORY);
+            return drop(skb, Count.TX_NO_MEMORY, DropReason.SKB_DROP_REASON_NOMEM);
         }
         long first = ring.nextToUse;
         cmdType = DATA;
@@ -111,13 +112,13 @@ public final class Ixgbe extends NetDevice {
         gsoSegs = 1;
         if (skb.isGso()) {
             if (skb.isHeaderCloned() && SkbCopy.expandHead(skb, 0, 0) != 0) {
-                return drop(skb, Count.TX_NO_MEMORY);
+                return drop(skb, Count.TX_NO_MEMORY, DropReason.SKB_DROP_REASON_NOMEM);
             }
             if (!tso(skb)) {
-                return drop(skb, Count.TX_BAD_HEADERS);
+                return drop(skb, Count.TX_BAD_HEADERS, DropReason.SKB_DROP_REASON_HDR_TRUNC);
             }
         } else if (skb.ipSummed() == SkBuff.CHECKSUM_PARTIAL && !txCsum(skb)) {
-            return drop(skb, Count.TX_BAD_HEADERS);
+            return drop(skb, Count.TX_BAD_HEADERS, DropReason.SKB_DROP_REASON_HDR_TRUNC);
         }
         txMap(skb, first);
         counters.bump(Count.TX_PACKETS);
@@ -319,9 +320,9 @@ public final class Ixgbe extends NetDevice {
         IxgbeTxRingCheck.check(ring, violations);
     }
 
-    private int drop(SkBuff skb, Count reason) {
-        counters.bump(reason);
-        skb.kfree();
+    private int drop(SkBuff skb, Count counter, DropReason reason) {
+        counters.bump(counter);
+        skb.kfree(reason);
         return NETDEV_TX_OK;
     }
 

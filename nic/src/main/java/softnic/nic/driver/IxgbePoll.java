@@ -12,6 +12,7 @@ import softnic.sched.Agent;
 import softnic.sched.Cost;
 import softnic.sched.Cpu;
 import softnic.sched.WaitQueue;
+import softnic.skb.DropReason;
 import softnic.skb.SkBuff;
 import softnic.skb.SkbPool;
 import softnic.trace.Counters;
@@ -245,7 +246,7 @@ public final class IxgbePoll implements Agent {
         received = null;
         if (skb.len() < EthHeader.ETH_HLEN && skb.headroom() == 0) {
             counters.bump(Count.RX_LENGTH_ERRORS);
-            skb.kfree();
+            skb.kfree(DropReason.SKB_DROP_REASON_HDR_TRUNC);
         } else {
             core.netifReceiveSkb(skb, dev);
         }
