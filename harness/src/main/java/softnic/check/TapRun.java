@@ -1,0 +1,487 @@
+package softnic.check;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
+import softnic.Behaviour;
+import softnic.Edition;
+import softnic.host.CheckedRun.Outcome;
+import softnic.macvtap.Macvlan;
+import softnic.macvtap.MacvtapSock;
+import softnic.macvtap.TapRule;
+import softnic.mm.Errno;
+import softnic.mm.FaultInjection;
+import softnic.mm.FaultPoint;
+import softnic.mm.PhysMem;
+import softnic.model.PriceFile;
+import softnic.net.NetCore;
+import softnic.net.NetDevice;
+import softnic.net.Qdisc;
+import softnic.sched.VirtualTimeRunner;
+import softnic.skb.SkBuff;
+import softnic.trace.Trace;
+import softnic.virtio.VirtioNetHdr;
+
+/** One run of a {@link MacvtapScenario}: step after step, each with all that must hold after it. */
+final class TapRun implements TapWire.Observer {
+
+    private static final long OTHER = 0x0200_0000_0099L;
+    private static final long GROUP = 0x0100_5E00_0001L;
+    private static final long EVERYBODY = 0xFFFF_FFFF_FFFFL;
+    private static final int BOTH = NetDevice.NETIF_F_SG | NetDevice.NETIF_F_HW_CSUM;
+    private static final int LINEAR_PAGE = 4096;
+    private static final int FLOOD = MacvtapSock.TUN_READQ_SIZE + 4;
+    private static final int VNET_HDR = VirtioNetHdr.SIZE;
+
+    private final MacvtapScenario scenario;
+    private final Edition edition;
+    private final FaultInjection faults;
+    private final TapBreaches breaches = new TapBreaches();
+    private final Trace trace;
+    private final TapHost host;
+    private final TapWire wire;
+    private final TapPort[] ports;
+    private final TapTraffic traffic;
+    private final TapModel model;
+    private final TapStream wireStream = new TapStream();
+    private final List<TapPacket> lent = new ArrayList<>();
+    private int ids = 1;
+    private long packets;
+    private long linearized;
+    private long losses;
+    private boolean relabelled;             // features changed while packets waited
+
+    private TapRun(MacvtapScenario scenario, FaultInjection faults, PriceFile prices) {
+        this.scenario = scenario;
+        this.edition = scenario.edition();
+        this.faults = faults;
+        VirtualTimeRunner cpu = new VirtualTimeRunner(prices.table());
+        trace = new Trace(Trace.Level.FINGERPRINT, cpu, edition.names(), 0);
+        host = new TapHost(edition, faults, cpu, trace);
+        SplittableRandom random = scenario.step(-1);
+        wire = new TapWire(scenario.features(), host.memory, scenario.ring(), random.nextBoolean(), this);
+        if (scenario.queue() > 0) {
+            wire.qdisc(new Qdisc(host.core, wire, scenario.queue()));
+        }
+        ports = host.ports(random, wire, scenario.taps(), scenario.sndbuf());
+        traffic = new TapTraffic(host.guest);
+        model = new TapModel(edition);
+    }
+
+    static Outcome of(MacvtapScenario scenario, FaultInjection faults, PriceFile prices) {
+        TapRun run = new TapRun(scenario, faults, prices);
+        try {
+            run.run();
+        } catch (VirtualMachineError e) {
+            throw e;                        // says nothing about the scenario
+        } catch (Throwable e) {
+            run.breaches.thrown(e);
+        }
+        run.host.close();
+        Map<String, Long> fired = new TreeMap<>();
+        for (FaultPoint point : FaultPoint.values()) {
+            fired.put(point.name(), faults.failed(point));
+        }
+        fired.put(Fault.FULL_RINGS.name(), scenario.isFull() ? 1L : 0L);
+        return new Outcome(run.trace.fingerprint(), run.packets, run.breaches.all(), Map.copyOf(fired));
+    }
+
+    private void run() {
+        faults.arm();
+        for (int i = scenario.skip(); i < scenario.steps(); i++) {
+            step(scenario.step(i));
+        }
+        finish();
+    }
+
+    private void step(SplittableRandom random) {
+        TapPort port = ports[random.nextInt(ports.length)];
+        switch (random.nextInt(100)) {
+            case 0 -> features(random);
+            case 1 -> flood(random, port);
+            case 2, 3, 4, 5, 6, 7 -> breaches.add("ioctl", port.ioctl(random, ports));
+            case 8, 9, 10 -> breaches.add("poll", port.poll());
+            case 11, 12 -> port.waitForRoom();
+            case 13, 14, 15, 16, 17, 18, 19, 20 -> arrive(random, OTHER);
+            default -> {
+                if (random.nextInt(80) < 16) {
+                    read(random, port);
+                } else if (random.nextInt(64) < 16) {
+                    complete(random, 1 + random.nextInt(4));
+                } else {
+                    send(random, port);
+                }
+            }
+        }
+        forgiveLosses();
+        host.check(breaches, ports);
+    }
+
+    /** Where something has failed, or no head was large enough for a packet to be made linear, one of them paid for it. */
+    private void forgiveLosses() {
+        long sum = failures() + ((wire.features() & BOTH) == BOTH ? 0 : host.drops(wire));
+        if (sum == losses) {
+            return;
+        }
+        losses = sum;
+        wireStream.anyMayBeMissing();
+        for (TapPort port : ports) {
+            port.stream.anyMayBeMissing();
+        }
+    }
+
+    private long failures() {
+        long sum = 0;
+        for (FaultPoint point : FaultPoint.values()) {
+            sum += point == FaultPoint.TX_BUSY && wire.qdisc() != null ? 0 : faults.failed(point);
+        }
+        return sum;
+    }
+
+    // ---- transmit
+
+    private void send(SplittableRandom random, TapPort port) {
+        int slot = host.guest.freeSlot();
+        if (slot < 0 || host.isShort()) {
+            drain(random);
+            slot = host.guest.freeSlot();
+        }
+        if (slot < 0) {
+            return;                                         // a lost completion, which the end will show
+        }
+        boolean lend = random.nextInt(3) > 0;
+        int hdrSz = port.hdrSz();
+        int pages = slot;
+        int number = index(port);
+        TapPacket packet = traffic.next(random, ids++, number, hdrSz, destination(random), lend, slot,
+                () -> host.guest.takeBack(pages));
+        boolean zerocopy = lend && port.tap.isZerocopy();
+        boolean full = port.tap.wmemAlloc() >= port.tap.sndbuf();
+        int readable = Math.min(hdrSz, (int) host.guest.iov.length()) + packet.frame.length;
+        readable = packet.len < 0 || packet.frame.length == 0 ? host.guest.gather(hdrSz).length : readable;
+        int allowed = model.sendmsg(packet, host.guest, hdrSz, readable, zerocopy, full);
+        long failures = failures();
+        long drops = host.drops(wire);
+        host.guest.lend(slot);
+        route(packet, port);
+        long total = host.guest.iov.length();
+        int result = lend || random.nextBoolean() ? port.tap.sendmsg(host.guest.iov, (int) total, lend ? packet : null)
+                : port.tap.write(host.guest.iov, (int) total);
+        packets++;
+        trace.mix(result);
+        if (failures() == failures && (allowed & TapModel.of(result)) == 0 || result > 0 && result != total) {
+            breaches.add("errno", packet + " in " + host.guest.iov.count() + " pieces gives "
+                    + (result < 0 ? Errno.name(-result) : result) + ", not " + TapModel.text(allowed));
+        }
+        if (result < 0) {
+            refused(packet);
+        } else {
+            sent(packet, port, drops);
+        }
+    }
+
+    private void refused(TapPacket packet) {
+        for (TapPort port : ports) {
+            breaches.add("invariant 44", port.stream.withdraw(packet));
+        }
+        breaches.add("invariant 44", wireStream.withdraw(packet));
+        breaches.add("invariant 9", packet.callbacks == 0 ? null
+                : packet + " was completed and refused: its owner has it twice");
+        host.guest.takeBack(packet.slot);
+    }
+
+    private void sent(TapPacket packet, TapPort port, long drops) {
+        if (host.drops(wire) != drops) {
+            wireStream.lastMayBeMissing(packet);
+        }
+        if (packet.lent && (port.tap.isZerocopy() || edition.has(Behaviour.COPIES_TOO_MANY_PAGES))) {
+            lent.add(packet);
+        } else {
+            breaches.add("invariant 9", packet.callbacks == 0 ? null : packet + " was copied, and is completed");
+            host.guest.takeBack(packet.slot);
+        }
+    }
+
+    private int index(TapPort port) {
+        int i = 0;
+        while (ports[i] != port) {
+            i++;
+        }
+        return i;
+    }
+
+    private long destination(SplittableRandom random) {
+        return switch (random.nextInt(8)) {
+            case 0, 1 -> ports[random.nextInt(ports.length)].mac();
+            case 2 -> random.nextBoolean() ? GROUP : EVERYBODY;
+            default -> OTHER;
+        };
+    }
+
+    private static boolean isGroup(long mac) {
+        return (mac >> 40 & 1) != 0;
+    }
+
+    /** Who must get what a guest sends: bridges talk to each other, all others by way of the wire. */
+    private void route(TapPacket packet, TapPort from) {
+        if (packet.frame.length < TapPacket.ETH) {
+            return;
+        }
+        long dest = TapPacket.mac(packet.frame, 0);
+        boolean bridge = from.has(Macvlan.Mode.BRIDGE);
+        boolean stays = false;
+        for (TapPort port : ports) {
+            boolean group = isGroup(dest) && port != from;
+            if (bridge && port.has(Macvlan.Mode.BRIDGE) && (group || port.mac() == dest)) {
+                stays |= !group;
+                port.expect(packet);
+            }
+        }
+        if (!stays) {
+            wireStream.expect(packet);
+        }
+    }
+
+    // ---- the device
+
+    @Override
+    public void transmitted(SkBuff skb, byte[] bytes) {
+        trace.mix(bytes.length);
+        boolean partial = skb.ipSummed() == SkBuff.CHECKSUM_PARTIAL;
+        accept("wire", wireStream, new TapFrames.Seen(bytes, partial, partial ? skb.checksumStartOffset() : 0,
+                partial ? skb.csumOffset() : 0, false, skb.shinfo().gsoSize(), true));
+        if (bytes.length >= TapPacket.ETH && skb.protocol() != TapPacket.be16(bytes, 12)) {
+            breaches.add("stale header", "the stack takes a frame of type 0x" + Integer.toHexString(TapPacket.be16(bytes, 12))
+                    + " for one of 0x" + Integer.toHexString(skb.protocol()));
+        }
+        if (!relabelled) {
+            breaches.add("device features", beyondFeatures(skb, partial));
+        }
+        boolean pulled = edition.has(Behaviour.VNET_HDR_PULLS) || host.linearized() != linearized;
+        linearized = host.linearized();
+        if (!pulled && skb.headlen() > LINEAR_PAGE) {
+            breaches.add("linear part", "a guest has had " + skb.headlen() + " bytes allocated in one piece");
+        }
+    }
+
+    private String beyondFeatures(SkBuff skb, boolean partial) {
+        int features = wire.features();
+        if (skb.dataLen() > 0 && (features & NetDevice.NETIF_F_SG) == 0) {
+            return "a packet with fragments comes to a device without scatter/gather";
+        }
+        if (partial && (features & NetDevice.NETIF_F_ALL_CSUM) == 0) {
+            return "a packet with half a checksum comes to a device that cannot finish it";
+        }
+        int type = skb.isGso() ? skb.shinfo().gsoType() << NetDevice.NETIF_F_GSO_SHIFT : 0;
+        return (type & ~(features | NetDevice.NETIF_F_GSO_ROBUST)) == 0
+                ? null : "a GSO packet of type " + skb.shinfo().gsoType() + " comes to a device that cannot cut it";
+    }
+
+    @Override
+    public void completed(byte[] bytes, byte[] later) {
+        int at = java.util.Arrays.mismatch(bytes, later);
+        if (at >= 0) {
+            breaches.add("invariant 6", "the device reads a page of packet " + TapPacket.tagOf(bytes)
+                    + " that its owner has back: byte " + at);
+        }
+    }
+
+    private void complete(SplittableRandom random, int count) {
+        for (int i = 0; i < count; i++) {
+            wire.completeOne(random);
+        }
+        if (random.nextInt(3) > 0) {
+            wire.wake();
+        }
+    }
+
+    private void features(SplittableRandom random) {
+        relabelled = wire.qdisc() != null && wire.qdisc().backlog() > 0;
+        wire.setFeatures(random.nextBoolean() ? -1 : random.nextBoolean() ? ~NetDevice.NETIF_F_SG
+                : ~(NetDevice.NETIF_F_ALL_TSO | NetDevice.NETIF_F_UFO));
+    }
+
+    // ---- receive
+
+    /** A frame from outside. */
+    private void arrive(SplittableRandom random, long peer) {
+        long dest = random.nextInt(3) == 0 ? random.nextBoolean() ? GROUP : EVERYBODY : destination(random);
+        int sender = random.nextInt(4 * ports.length);
+        long source = sender < ports.length ? ports[sender].mac() : 0x0200L << 32 | ids;
+        receive(random, dest, source, TapPacket.ETH + 4 + random.nextInt(random.nextInt(4) > 0 ? 200 : 1500));
+    }
+
+    private void receive(SplittableRandom random, long dest, long source, int len) {
+        byte[] frame = new byte[len];
+        random.nextBytes(frame);
+        int id = ids++;
+        TapHost.be(frame, 0, dest, 6);
+        TapHost.be(frame, 6, source, 6);
+        TapHost.be(frame, TapPacket.ETH, id, 4);
+        SkBuff skb = host.received(frame);
+        if (skb == null) {
+            return;
+        }
+        TapPacket packet = new TapPacket(id, -1, TapPacket.Kind.PLAIN, false, -1, frame, 0, len, null);
+        packet.verified = random.nextBoolean();
+        skb.ipSummed(packet.verified ? SkBuff.CHECKSUM_UNNECESSARY : SkBuff.CHECKSUM_NONE);
+        routeReceived(packet, dest, source);
+        host.core.netifReceiveSkb(skb, wire);
+    }
+
+    /** Who must get what comes from the wire. */
+    private void routeReceived(TapPacket packet, long dest, long source) {
+        TapPort src = byMac(source);
+        for (TapPort port : ports) {
+            boolean his;
+            if (!isGroup(dest)) {
+                his = port.has(Macvlan.Mode.PASSTHRU) || port.mac() == dest;
+            } else if (src == null) {
+                his = true;
+            } else if (src.has(Macvlan.Mode.VEPA)) {
+                his = port != src && (port.has(Macvlan.Mode.VEPA) || port.has(Macvlan.Mode.BRIDGE));
+            } else if (src.has(Macvlan.Mode.BRIDGE)) {
+                his = port != src && port.has(Macvlan.Mode.VEPA);
+            } else {
+                his = port == src && edition.has(Behaviour.RETURNS_OWN_MULTICAST);
+            }
+            if (his) {
+                port.expect(packet);
+            }
+        }
+    }
+
+    private TapPort byMac(long mac) {
+        for (TapPort port : ports) {
+            if (port.mac() == mac) {
+                return port;
+            }
+        }
+        return null;
+    }
+
+    /** More than a queue takes; 500 of them wait. */
+    private void flood(SplittableRandom random, TapPort port) {
+        drain(random);
+        breaches.add("invariant 23", port.stream.end());
+        long queued = port.tap.counters().value(MacvtapSock.Count.RX_QUEUED);
+        long failures = failures();
+        for (int i = 0; i < FLOOD; i++) {
+            receive(random, port.mac(), 0x0200L << 32 | ids, TapPacket.ETH + 4);
+        }
+        long got = port.tap.counters().value(MacvtapSock.Count.RX_QUEUED) - queued;
+        if (port.isAttached() && failures() == failures && got != MacvtapSock.TUN_READQ_SIZE) {
+            breaches.add("receive queue", "holds " + got + " packets");
+        }
+        port.stream.keepFirst(MacvtapSock.TUN_READQ_SIZE);
+        drain(random);
+    }
+
+    private void read(SplittableRandom random, TapPort port) {
+        int hdrSz = port.hdrSz();
+        int waiting = port.tap.peekHeadLen();
+        int room = switch (random.nextInt(12)) {
+            case 0 -> random.nextInt(hdrSz + 1);
+            case 1 -> hdrSz + random.nextInt(waiting + 1);
+            default -> hdrSz + waiting + random.nextInt(100);
+        };
+        readInto(random, port, room, random.nextBoolean() ? MacvtapSock.MSG_TRUNC : 0);
+    }
+
+    /** @return false if there was nothing to read */
+    private boolean readInto(SplittableRandom random, TapPort port, int room, int flags) {
+        int hdrSz = port.hdrSz();
+        int waiting = port.tap.peekHeadLen();
+        long failures = failures();
+        host.guest.receiveBuffers(random, room);
+        int result = port.tap.recvmsg(host.guest.iov, room, flags | MacvtapSock.MSG_DONTWAIT);
+        trace.mix(result);
+        if (failures() != failures) {
+            port.stream.anyMayBeMissing();
+            return waiting > 0;
+        }
+        boolean cut = waiting > 0 && room < hdrSz + waiting;
+        int expected = waiting == 0 ? -Errno.EAGAIN : room < hdrSz ? -Errno.EINVAL
+                : cut && flags == 0 ? room : hdrSz + waiting;
+        if (result != expected) {
+            breaches.add("errno", "recvmsg of " + waiting + " bytes into " + room + " gives " + result + ", not " + expected);
+        }
+        if (cut) {
+            port.stream.anyMayBeMissing();          // the reader has only itself to blame
+        } else if (result > 0) {
+            acceptRead(port, host.guest.gather(result), hdrSz);
+        }
+        return waiting > 0;
+    }
+
+    private void acceptRead(TapPort port, byte[] all, int hdrSz) {
+        byte[] frame = java.util.Arrays.copyOfRange(all, hdrSz, all.length);
+        TapPacket hdr = new TapPacket(0, 0, TapPacket.Kind.PLAIN, false, 0, all, Math.min(hdrSz, VNET_HDR), 0, null);
+        boolean verified = hdrSz > 0 && (all[0] & VirtioNetHdr.VIRTIO_NET_HDR_F_DATA_VALID) != 0;
+        accept("reader", port.stream, new TapFrames.Seen(frame, hdr.needsCsum(), hdr.csumStart(), hdr.csumOffset(), verified,
+                hdr.gsoType() == 0 ? 0 : hdr.gsoSize(), hdrSz > 0));
+    }
+
+    private void accept(String who, TapStream stream, TapFrames.Seen seen) {
+        forgiveLosses();
+        int tag = TapPacket.tagOf(seen.bytes());
+        TapFrames.Progress progress = stream.take(tag);
+        if (progress == null) {
+            breaches.add("invariant 44", who + ": a frame of packet " + tag + ", of " + seen.bytes().length
+                    + " bytes, that is not its turn; next " + stream.next());
+            return;
+        }
+        String wrong = TapFrames.next(progress, seen);
+        if (wrong != null) {
+            breaches.add(TapHost.isPoison(seen.bytes(), progress.packet.frame) ? "stale memory"
+                    : seen.verified() ? "checksum" : "invariant 40", who + ": " + progress.packet + ' ' + wrong);
+        }
+    }
+
+    // ---- the end
+
+    /** All that waits goes where it goes. */
+    private void drain(SplittableRandom random) {
+        for (int i = 0; i < 10_000 && !host.isQuiet(wire); i++) {
+            while (!wire.isIdle()) {
+                wire.completeOne(random);
+            }
+            wire.wake();
+            if (wire.qdisc() != null) {
+                wire.qdisc().run();
+            }
+        }
+        for (TapPort port : ports) {
+            while (readInto(random, port, port.hdrSz() + port.tap.peekHeadLen(), 0)) {
+                // until there is nothing
+            }
+        }
+    }
+
+    private void finish() {
+        faults.disarm();
+        drain(scenario.step(-2));
+        host.check(breaches, ports);
+        breaches.add("invariant 23", wireStream.end());
+        for (TapPort port : ports) {
+            breaches.add("invariant 23", port.stream.end());
+        }
+        for (TapPacket packet : lent) {
+            if (packet.callbacks != 1) {
+                breaches.add("invariant 9", packet + " was completed " + packet.callbacks + " times");
+            }
+        }
+        for (TapPort port : ports) {
+            for (TapRule rule : TapRule.values()) {
+                if (port.tap.rules().value(rule) > 0) {
+                    breaches.add("tap rule " + rule, rule.text());
+                }
+            }
+            port.tap.close();
+        }
+        host.account(breaches);
+    }
+}
