@@ -44,6 +44,8 @@ final class TapGuest implements AutoCloseable {
     private final boolean[] busy = new boolean[SLOTS];
     private int slot;
     private int at;                 // in the slot: behind the last piece
+    private final int[] first = new int[SLOTS];     // bytes of each slot that its pieces lie in
+    private final int[] end = new int[SLOTS];
 
     TapGuest(PhysMem memory) {
         this.memory = memory;
@@ -73,15 +75,22 @@ final class TapGuest implements AutoCloseable {
     /** The pages of a slot are the guest's again, which uses them at once. */
     void takeBack(int number) {
         busy[number] = false;
-        ram.asSlice((long) number * SLOT_BYTES, SLOT_BYTES).fill(GONE);
+        ram.asSlice((long) number * SLOT_BYTES + first[number], end[number] - first[number]).fill(GONE);
     }
 
-    /** Fills a slot with what comes, and begins a new vector there. */
+    /** Begins a new vector, in a slot. */
     void begin(SplittableRandom random, int number) {
         slot = number;
         at = random.nextInt(3) == 0 ? 0 : random.nextInt(PAGE);
+        first[number] = at;
+        end[number] = at;
         iov.clear();
-        MemorySegment.copy(NOISE, random.nextInt(PAGE), ram, ValueLayout.JAVA_BYTE, (long) number * SLOT_BYTES, SLOT_BYTES);
+    }
+
+    /** Gives all pieces some content. */
+    void fill(SplittableRandom random) {
+        MemorySegment.copy(NOISE, random.nextInt(PAGE), ram, ValueLayout.JAVA_BYTE,
+                (long) slot * SLOT_BYTES + first[slot], end[slot] - first[slot]);
     }
 
     /** Cuts {@code hdrSz + frameLen} bytes into pieces, one way or another; {@code shape} 0 is the plainest. */
@@ -155,6 +164,8 @@ final class TapGuest implements AutoCloseable {
         }
         iov.add(base + (long) slot * SLOT_BYTES + start, len);
         at = start + len;
+        first[slot] = Math.min(first[slot], start);
+        end[slot] = Math.max(end[slot], at);
         return len;
     }
 

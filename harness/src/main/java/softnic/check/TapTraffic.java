@@ -61,6 +61,7 @@ final class TapTraffic {
     private void lay(SplittableRandom random, int slot, boolean plain) {
         guest.begin(random, slot);
         guest.cut(random, Math.min(hdrSz, hdrSz + frameLen), Math.max(0, frameLen), plain);
+        guest.fill(random);
         guest.scatter(head, Math.min(headLen, hdrSz + frameLen));
     }
 
@@ -201,7 +202,7 @@ final class TapTraffic {
         headLen = Math.min(headLen, hdrSz + frameLen);
         int type = new int[] {1, 3, 4, 0x81, 0x84}[random.nextInt(5)];
         vnetHdr(random.nextInt(4) > 0 ? 1 : 0, type, random.nextInt(Math.min(frameLen, 200)),
-                1 + random.nextInt(random.nextBoolean() ? 20 : 2000), random.nextInt(70), random.nextBoolean() ? 16 : 6);
+                1 + random.nextInt(random.nextBoolean() ? 20 : 2000), random.nextInt(ETH, 80), random.nextBoolean() ? 16 : 6);
     }
 
     private void ip(SplittableRandom random, boolean v6, int protocol) {
