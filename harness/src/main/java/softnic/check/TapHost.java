@@ -7,6 +7,7 @@ import net.openhft.chronicle.core.io.ReferenceOwner;
 import softnic.Edition;
 import softnic.macvtap.Macvlan;
 import softnic.macvtap.Macvlan.Mode;
+import softnic.macvtap.MacvtapCdev;
 import softnic.macvtap.MacvtapSock;
 import softnic.mm.FaultInjection;
 import softnic.mm.Page;
@@ -64,12 +65,15 @@ final class TapHost {
     /** Taps on macvlans of any modes that go together. */
     TapPort[] ports(SplittableRandom random, TapWire wire, int count, int sndbuf) {
         TapPort[] ports = new TapPort[count];
+        MacvtapCdev cdev = new MacvtapCdev(edition);
         for (int i = 0; i < count; i++) {
             Mode mode = count == 1 && random.nextInt(4) == 0 ? Mode.PASSTHRU
                     : new Mode[] {Mode.BRIDGE, Mode.BRIDGE, Mode.BRIDGE, Mode.VEPA, Mode.PRIVATE}[random.nextInt(5)];
             Macvlan vlan = new Macvlan("macvtap" + i, TapPort.MACS + i, wire, mode, edition, core, trace);
-            ports[i] = new TapPort(edition, vlan, new MacvtapSock(vlan, edition, core, cpu, Llc.none(), trace, memory,
-                    guest.memory(), pages, new MacvtapSock.Options(random.nextBoolean() ? 12 : 10, sndbuf)));
+            MacvtapSock.Options options = new MacvtapSock.Options(random.nextBoolean() ? 12 : 10, sndbuf);
+            cdev.device(i, vlan);
+            ports[i] = new TapPort(edition, vlan, cdev.open(i, dev -> new MacvtapSock(dev, edition, core, cpu, Llc.none(),
+                    trace, memory, guest.memory(), pages, options)));
         }
         return ports;
     }

@@ -25,6 +25,7 @@ final class TapPort {
     private final Edition edition;
     private long mac;
     private boolean attached = true;
+    private boolean gone;
     private boolean hasHdr = true;
     private int hdrField;
     private int wakeUps;
@@ -45,6 +46,15 @@ final class TapPort {
 
     boolean isAttached() {
         return attached;
+    }
+
+    /** Its device was deleted. */
+    void gone() {
+        gone = true;
+    }
+
+    boolean isGone() {
+        return gone;
     }
 
     int hdrSz() {

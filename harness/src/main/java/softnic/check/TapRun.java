@@ -1,7 +1,6 @@
 package softnic.check;
 
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -9,21 +8,18 @@ import java.util.TreeMap;
 import softnic.Behaviour;
 import softnic.Edition;
 import softnic.host.CheckedRun.Outcome;
-import softnic.macvtap.Macvlan;
 import softnic.macvtap.MacvtapSock;
+import softnic.macvtap.TapIoctl;
 import softnic.macvtap.TapRule;
 import softnic.mm.Errno;
 import softnic.mm.FaultInjection;
 import softnic.mm.FaultPoint;
-import softnic.mm.PhysMem;
 import softnic.model.PriceFile;
-import softnic.net.NetCore;
 import softnic.net.NetDevice;
 import softnic.net.Qdisc;
 import softnic.sched.VirtualTimeRunner;
 import softnic.skb.SkBuff;
 import softnic.trace.Trace;
-import softnic.virtio.VirtioNetHdr;
 
 /** One run of a {@link MacvtapScenario}: step after step, each with all that must hold after it. */
 final class TapRun implements TapWire.Observer {
@@ -34,7 +30,6 @@ final class TapRun implements TapWire.Observer {
     private static final int BOTH = NetDevice.NETIF_F_SG | NetDevice.NETIF_F_HW_CSUM;
     private static final int LINEAR_PAGE = 4096;
     private static final int FLOOD = MacvtapSock.TUN_READQ_SIZE + 4;
-    private static final int VNET_HDR = VirtioNetHdr.SIZE;
 
     private final MacvtapScenario scenario;
     private final Edition edition;
@@ -46,12 +41,12 @@ final class TapRun implements TapWire.Observer {
     private final TapPort[] ports;
     private final TapTraffic traffic;
     private final TapModel model;
-    private final TapStream wireStream = new TapStream();
+    private final TapJudge judge;
+    private final TapListener listener;
     private final List<TapPacket> lent = new ArrayList<>();
     private int ids = 1;
     private long packets;
     private long linearized;
-    private long losses;
     private boolean relabelled;             // features changed while packets waited
 
     private TapRun(MacvtapScenario scenario, FaultInjection faults, PriceFile prices) {
@@ -69,6 +64,8 @@ final class TapRun implements TapWire.Observer {
         ports = host.ports(random, wire, scenario.taps(), scenario.sndbuf());
         traffic = new TapTraffic(host.guest);
         model = new TapModel(edition);
+        judge = new TapJudge(edition, ports, breaches, this::losses);
+        listener = new TapListener(wire, breaches);
     }
 
     static Outcome of(MacvtapScenario scenario, FaultInjection faults, PriceFile prices) {
@@ -100,7 +97,13 @@ final class TapRun implements TapWire.Observer {
     private void step(SplittableRandom random) {
         TapPort port = ports[random.nextInt(ports.length)];
         switch (random.nextInt(100)) {
-            case 0 -> features(random);
+            case 0 -> {
+                if (random.nextBoolean()) {
+                    features(random);
+                } else {
+                    listener.toggle();
+                }
+            }
             case 1 -> {
                 if (random.nextInt(4) == 0) {
                     flood(random, port);
@@ -120,21 +123,14 @@ final class TapRun implements TapWire.Observer {
                 }
             }
         }
-        forgiveLosses();
+        judge.forgiveLosses();
         host.check(breaches, ports);
+        listener.check();
     }
 
-    /** Where something has failed, or no head was large enough for a packet to be made linear, one of them paid for it. */
-    private void forgiveLosses() {
-        long sum = failures() + ((wire.features() & BOTH) == BOTH ? 0 : host.drops(wire));
-        if (sum == losses) {
-            return;
-        }
-        losses = sum;
-        wireStream.anyMayBeMissing();
-        for (TapPort port : ports) {
-            port.stream.anyMayBeMissing();
-        }
+    /** What may have cost a packet: a failure, or that no head was large enough for it to be made linear. */
+    private long losses() {
+        return failures() + ((wire.features() & BOTH) == BOTH ? 0 : host.drops(wire));
     }
 
     private long failures() {
@@ -170,7 +166,8 @@ final class TapRun implements TapWire.Observer {
         long failures = failures();
         long drops = host.drops(wire);
         host.guest.lend(slot);
-        route(packet, port);
+        judge.sending(packet, port);
+        listener.sending(packet);
         long total = host.guest.iov.length();
         int result = lend || random.nextBoolean() ? port.tap.sendmsg(host.guest.iov, (int) total, lend ? packet : null)
                 : port.tap.write(host.guest.iov, (int) total);
@@ -188,10 +185,7 @@ final class TapRun implements TapWire.Observer {
     }
 
     private void refused(TapPacket packet) {
-        for (TapPort port : ports) {
-            breaches.add("invariant 44", port.stream.withdraw(packet));
-        }
-        breaches.add("invariant 44", wireStream.withdraw(packet));
+        judge.refused(packet);
         breaches.add("invariant 9", packet.callbacks == 0 ? null
                 : packet + " was completed and refused: its owner has it twice");
         host.guest.takeBack(packet.slot);
@@ -199,7 +193,7 @@ final class TapRun implements TapWire.Observer {
 
     private void sent(TapPacket packet, TapPort port, long drops) {
         if (host.drops(wire) != drops) {
-            wireStream.lastMayBeMissing(packet);
+            judge.dropped(packet);
         }
         if (packet.lent && (port.tap.isZerocopy() || edition.has(Behaviour.COPIES_TOO_MANY_PAGES))) {
             lent.add(packet);
@@ -225,44 +219,18 @@ final class TapRun implements TapWire.Observer {
         };
     }
 
-    private static boolean isGroup(long mac) {
-        return (mac >> 40 & 1) != 0;
-    }
-
-    /** Who must get what a guest sends: bridges talk to each other, all others by way of the wire. */
-    private void route(TapPacket packet, TapPort from) {
-        if (packet.frame.length < TapPacket.ETH) {
-            return;
-        }
-        long dest = TapPacket.mac(packet.frame, 0);
-        boolean bridge = from.has(Macvlan.Mode.BRIDGE);
-        boolean stays = false;
-        for (TapPort port : ports) {
-            boolean group = isGroup(dest) && port != from;
-            if (bridge && port.has(Macvlan.Mode.BRIDGE) && (group || port.mac() == dest)) {
-                stays |= !group;
-                port.expect(packet);
-            }
-        }
-        if (!stays) {
-            wireStream.expect(packet);
-        }
-    }
-
     // ---- the device
 
     @Override
     public void transmitted(SkBuff skb, byte[] bytes) {
         trace.mix(bytes.length);
-        boolean partial = skb.ipSummed() == SkBuff.CHECKSUM_PARTIAL;
-        accept("wire", wireStream, new TapFrames.Seen(bytes, partial, partial ? skb.checksumStartOffset() : 0,
-                partial ? skb.csumOffset() : 0, false, skb.shinfo().gsoSize(), true));
+        judge.onWire(skb, bytes);
         if (bytes.length >= TapPacket.ETH && skb.protocol() != TapPacket.be16(bytes, 12)) {
             breaches.add("stale header", "the stack takes a frame of type 0x" + Integer.toHexString(TapPacket.be16(bytes, 12))
                     + " for one of 0x" + Integer.toHexString(skb.protocol()));
         }
         if (!relabelled) {
-            breaches.add("device features", beyondFeatures(skb, partial));
+            breaches.add("device features", beyondFeatures(skb));
         }
         boolean pulled = edition.has(Behaviour.XMIT_THROUGH_MACVLAN_QUEUE) || host.linearized() != linearized;
         linearized = host.linearized();
@@ -271,8 +239,9 @@ final class TapRun implements TapWire.Observer {
         }
     }
 
-    private String beyondFeatures(SkBuff skb, boolean partial) {
+    private String beyondFeatures(SkBuff skb) {
         int features = wire.features();
+        boolean partial = skb.ipSummed() == SkBuff.CHECKSUM_PARTIAL;
         if (skb.dataLen() > 0 && (features & NetDevice.NETIF_F_SG) == 0) {
             return "a packet with fragments comes to a device without scatter/gather";
         }
@@ -332,43 +301,13 @@ final class TapRun implements TapWire.Observer {
         TapPacket packet = new TapPacket(id, -1, TapPacket.Kind.PLAIN, false, -1, frame, 0, len, null);
         packet.verified = random.nextBoolean();
         skb.ipSummed(packet.verified ? SkBuff.CHECKSUM_UNNECESSARY : SkBuff.CHECKSUM_NONE);
-        routeReceived(packet, dest, source);
+        judge.arriving(packet, dest, source);
         host.core.netifReceiveSkb(skb, wire);
-    }
-
-    /** Who must get what comes from the wire. */
-    private void routeReceived(TapPacket packet, long dest, long source) {
-        TapPort src = byMac(source);
-        for (TapPort port : ports) {
-            boolean his;
-            if (!isGroup(dest)) {
-                his = port.has(Macvlan.Mode.PASSTHRU) || port.mac() == dest;
-            } else if (src == null) {
-                his = true;
-            } else if (src.has(Macvlan.Mode.VEPA)) {
-                his = port != src && (port.has(Macvlan.Mode.VEPA) || port.has(Macvlan.Mode.BRIDGE));
-            } else if (src.has(Macvlan.Mode.BRIDGE)) {
-                his = port != src && port.has(Macvlan.Mode.VEPA);
-            } else {
-                his = port == src && edition.has(Behaviour.RETURNS_OWN_MULTICAST);
-            }
-            if (his) {
-                port.expect(packet);
-            }
-        }
-    }
-
-    private TapPort byMac(long mac) {
-        for (TapPort port : ports) {
-            if (port.mac() == mac) {
-                return port;
-            }
-        }
-        return null;
     }
 
     /** More than a queue takes; 500 of them wait. */
     private void flood(SplittableRandom random, TapPort port) {
+        listener.stop();
         drain(random);
         breaches.add("invariant 23", port.stream.end());
         long queued = port.tap.counters().value(MacvtapSock.Count.RX_QUEUED);
@@ -416,33 +355,9 @@ final class TapRun implements TapWire.Observer {
         if (cut) {
             port.stream.anyMayBeMissing();          // the reader has only itself to blame
         } else if (result > 0) {
-            acceptRead(port, host.guest.gather(result), hdrSz);
+            judge.read(port, host.guest.gather(result), hdrSz);
         }
         return waiting > 0;
-    }
-
-    private void acceptRead(TapPort port, byte[] all, int hdrSz) {
-        byte[] frame = java.util.Arrays.copyOfRange(all, hdrSz, all.length);
-        TapPacket hdr = new TapPacket(0, 0, TapPacket.Kind.PLAIN, false, 0, all, Math.min(hdrSz, VNET_HDR), 0, null);
-        boolean verified = hdrSz > 0 && (all[0] & VirtioNetHdr.VIRTIO_NET_HDR_F_DATA_VALID) != 0;
-        accept("reader", port.stream, new TapFrames.Seen(frame, hdr.needsCsum(), hdr.csumStart(), hdr.csumOffset(), verified,
-                hdr.gsoType() == 0 ? 0 : hdr.gsoSize(), hdrSz > 0));
-    }
-
-    private void accept(String who, TapStream stream, TapFrames.Seen seen) {
-        forgiveLosses();
-        int tag = TapPacket.tagOf(seen.bytes());
-        TapFrames.Progress progress = stream.take(tag);
-        if (progress == null) {
-            breaches.add("invariant 44", who + ": a frame of packet " + tag + ", of " + seen.bytes().length
-                    + " bytes, that is not its turn; next " + stream.next());
-            return;
-        }
-        String wrong = TapFrames.next(progress, seen);
-        if (wrong != null) {
-            breaches.add(TapHost.isPoison(seen.bytes(), progress.packet.frame) ? "stale memory"
-                    : seen.verified() ? "checksum" : "invariant 40", who + ": " + progress.packet + ' ' + wrong);
-        }
     }
 
     // ---- the end
@@ -465,14 +380,26 @@ final class TapRun implements TapWire.Observer {
         }
     }
 
+    /** The device goes, the tap stays open: what is sent is gone, and its owner hears. */
+    private void dellink(TapPort port) {
+        port.vlan.dellink();
+        port.gone();
+        for (int i = -3; i > -6; i--) {
+            send(scenario.step(i), port);
+            host.check(breaches, ports);
+        }
+        breaches.add("ioctl", port.tap.ioctl(TapIoctl.TUNGETIFF, 0) == -Errno.ENOLINK ? null : "TUNGETIFF names a device that is gone");
+        judge.end();
+    }
+
     private void finish() {
         faults.disarm();
         drain(scenario.step(-2));
         host.check(breaches, ports);
-        breaches.add("invariant 23", wireStream.end());
-        for (TapPort port : ports) {
-            breaches.add("invariant 23", port.stream.end());
-        }
+        listener.check();
+        listener.stop();
+        judge.end();
+        dellink(ports[0]);
         for (TapPacket packet : lent) {
             if (packet.callbacks != 1) {
                 breaches.add("invariant 9", packet + " was completed " + packet.callbacks + " times");
