@@ -106,10 +106,6 @@ final class TapHost {
         return core.counters().value(NetCore.Count.TX_DROPPED) + (wire.qdisc() == null ? 0 : wire.qdisc().drops());
     }
 
-    long linearized() {
-        return core.counters().value(NetCore.Count.LINEARIZED);
-    }
-
     /** True if kernel memory that nobody has written has come into a frame. */
     static boolean isPoison(byte[] seen, byte[] sent) {
         int run = 0;

@@ -22,13 +22,12 @@ import softnic.skb.SkBuff;
 import softnic.trace.Trace;
 
 /** One run of a {@link MacvtapScenario}: step after step, each with all that must hold after it. */
-final class TapRun implements TapWire.Observer {
+final class TapRun {
 
     private static final long OTHER = 0x0200_0000_0099L;
     private static final long GROUP = 0x0100_5E00_0001L;
     private static final long EVERYBODY = 0xFFFF_FFFF_FFFFL;
     private static final int BOTH = NetDevice.NETIF_F_SG | NetDevice.NETIF_F_HW_CSUM;
-    private static final int LINEAR_PAGE = 4096;
     private static final int FLOOD = MacvtapSock.TUN_READQ_SIZE + 4;
 
     private final MacvtapScenario scenario;
@@ -43,11 +42,10 @@ final class TapRun implements TapWire.Observer {
     private final TapModel model;
     private final TapJudge judge;
     private final TapListener listener;
+    private final TapInspector inspector;
     private final List<TapPacket> lent = new ArrayList<>();
     private int ids = 1;
     private long packets;
-    private long linearized;
-    private boolean relabelled;             // features changed while packets waited
 
     private TapRun(MacvtapScenario scenario, FaultInjection faults, PriceFile prices) {
         this.scenario = scenario;
@@ -57,7 +55,7 @@ final class TapRun implements TapWire.Observer {
         trace = new Trace(Trace.Level.FINGERPRINT, cpu, edition.names(), 0);
         host = new TapHost(edition, faults, cpu, trace);
         SplittableRandom random = scenario.step(-1);
-        wire = new TapWire(scenario.features(), host.memory, scenario.ring(), random.nextBoolean(), this);
+        wire = new TapWire(scenario.features(), host.memory, scenario.ring(), random.nextBoolean());
         if (scenario.queue() > 0) {
             wire.qdisc(new Qdisc(host.core, wire, scenario.queue()));
         }
@@ -66,6 +64,8 @@ final class TapRun implements TapWire.Observer {
         model = new TapModel(edition);
         judge = new TapJudge(edition, ports, breaches, this::losses);
         listener = new TapListener(wire, breaches);
+        inspector = new TapInspector(edition, host.core, judge, breaches, trace);
+        wire.observer(inspector);
     }
 
     static Outcome of(MacvtapScenario scenario, FaultInjection faults, PriceFile prices) {
@@ -221,47 +221,6 @@ final class TapRun implements TapWire.Observer {
 
     // ---- the device
 
-    @Override
-    public void transmitted(SkBuff skb, byte[] bytes) {
-        trace.mix(bytes.length);
-        judge.onWire(skb, bytes);
-        if (bytes.length >= TapPacket.ETH && skb.protocol() != TapPacket.be16(bytes, 12)) {
-            breaches.add("stale header", "the stack takes a frame of type 0x" + Integer.toHexString(TapPacket.be16(bytes, 12))
-                    + " for one of 0x" + Integer.toHexString(skb.protocol()));
-        }
-        if (!relabelled) {
-            breaches.add("device features", beyondFeatures(skb));
-        }
-        boolean pulled = edition.has(Behaviour.XMIT_THROUGH_MACVLAN_QUEUE) || host.linearized() != linearized;
-        linearized = host.linearized();
-        if (!pulled && skb.headlen() > LINEAR_PAGE) {
-            breaches.add("linear part", "a guest has had " + skb.headlen() + " bytes allocated in one piece");
-        }
-    }
-
-    private String beyondFeatures(SkBuff skb) {
-        int features = wire.features();
-        boolean partial = skb.ipSummed() == SkBuff.CHECKSUM_PARTIAL;
-        if (skb.dataLen() > 0 && (features & NetDevice.NETIF_F_SG) == 0) {
-            return "a packet with fragments comes to a device without scatter/gather";
-        }
-        if (partial && (features & NetDevice.NETIF_F_ALL_CSUM) == 0) {
-            return "a packet with half a checksum comes to a device that cannot finish it";
-        }
-        int type = skb.isGso() ? skb.shinfo().gsoType() << NetDevice.NETIF_F_GSO_SHIFT : 0;
-        return (type & ~(features | NetDevice.NETIF_F_GSO_ROBUST)) == 0
-                ? null : "a GSO packet of type " + skb.shinfo().gsoType() + " comes to a device that cannot cut it";
-    }
-
-    @Override
-    public void completed(byte[] bytes, byte[] later) {
-        int at = java.util.Arrays.mismatch(bytes, later);
-        if (at >= 0) {
-            breaches.add("invariant 6", "the device reads a page of packet " + TapPacket.tagOf(bytes)
-                    + " that its owner has back: byte " + at);
-        }
-    }
-
     private void complete(SplittableRandom random, int count) {
         for (int i = 0; i < count; i++) {
             wire.completeOne(random);
@@ -272,7 +231,7 @@ final class TapRun implements TapWire.Observer {
     }
 
     private void features(SplittableRandom random) {
-        relabelled = wire.qdisc() != null && wire.qdisc().backlog() > 0;
+        inspector.relabelled(wire.qdisc() != null && wire.qdisc().backlog() > 0);
         wire.setFeatures(random.nextBoolean() ? -1 : random.nextBoolean() ? ~NetDevice.NETIF_F_SG
                 : ~(NetDevice.NETIF_F_ALL_TSO | NetDevice.NETIF_F_UFO));
     }

@@ -20,7 +20,7 @@ final class TapWire extends NetDevice {
     interface Observer {
 
         /** @param bytes as they were when the device got them */
-        void transmitted(SkBuff skb, byte[] bytes);
+        void transmitted(NetDevice dev, SkBuff skb, byte[] bytes);
 
         /** @param later as they are when the device is done */
         void completed(byte[] bytes, byte[] later);
@@ -32,19 +32,22 @@ final class TapWire extends NetDevice {
     private final PhysMem memory;
     private final int ring;
     private final boolean stopsInTime;
-    private final Observer observer;
     private final List<Slot> slots = new ArrayList<>();
+    private Observer observer;
 
     /**
      * @param ring frames that it can hold
      * @param stopsInTime it stops its queue when it is full, and not only when one more comes
      */
-    TapWire(int features, PhysMem memory, int ring, boolean stopsInTime, Observer observer) {
+    TapWire(int features, PhysMem memory, int ring, boolean stopsInTime) {
         super("wire0", 0x0200_0000_0001L, features);
         this.memory = memory;
         this.ring = ring;
         this.stopsInTime = stopsInTime;
-        this.observer = observer;
+    }
+
+    void observer(Observer who) {
+        observer = who;
     }
 
     @Override
@@ -58,7 +61,7 @@ final class TapWire extends NetDevice {
         if (stopsInTime && slots.size() >= ring) {
             stopQueue();
         }
-        observer.transmitted(skb, bytes);
+        observer.transmitted(this, skb, bytes);
         return NETDEV_TX_OK;
     }
 
