@@ -3,6 +3,8 @@ package softnic.check;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.Random;
 import java.util.SplittableRandom;
 import softnic.mm.GuestMemory;
 import softnic.mm.IoVec;
@@ -29,7 +31,7 @@ final class TapGuest implements AutoCloseable {
     private static final byte[] NOISE = new byte[SLOT_BYTES + PAGE];
 
     static {
-        new java.util.Random(42).nextBytes(NOISE);
+        new Random(42).nextBytes(NOISE);
     }
 
     /** Where the next piece goes. */
@@ -93,7 +95,7 @@ final class TapGuest implements AutoCloseable {
                 (long) slot * SLOT_BYTES + first[slot], end[slot] - first[slot]);
     }
 
-    /** Cuts {@code hdrSz + frameLen} bytes into pieces, one way or another; {@code shape} 0 is the plainest. */
+    /** Cuts {@code hdrSz + frameLen} bytes into pieces, one way or another; {@code plain}: in two. */
     void cut(SplittableRandom random, int hdrSz, int frameLen, boolean plain) {
         int shape = plain ? 0 : random.nextInt(SHAPES);
         int left = hdrSz + frameLen;
@@ -192,7 +194,7 @@ final class TapGuest implements AutoCloseable {
             }
             done += piece;
             if (piece < wanted) {
-                return java.util.Arrays.copyOf(bytes, done);
+                return Arrays.copyOf(bytes, done);
             }
         }
         return bytes;

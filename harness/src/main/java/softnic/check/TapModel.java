@@ -17,7 +17,6 @@ final class TapModel {
     private static final int FAULT = 8;
     private static final int MSGSIZE = 16;
     private static final int NOBUFS = 32;
-    static final int ANY = -1;
 
     private static final int GOODCOPY_LEN = 128;
     private static final int PAGE = TapGuest.PAGE;
@@ -60,16 +59,15 @@ final class TapModel {
     }
 
     /**
-     * @param readable bytes of header and frame up to the first that is no memory
      * @param zerocopy the socket has SOCK_ZEROCOPY and a ubuf was passed
      * @param full sk_wmem_alloc has reached sk_sndbuf
      * @return set of {@link #OK} and errnos
      */
-    int sendmsg(TapPacket packet, TapGuest guest, int hdrSz, int readable, boolean zerocopy, boolean full) {
+    int sendmsg(TapPacket packet, TapGuest guest, int hdrSz, boolean zerocopy, boolean full) {
         if (packet.len < 0) {
             return INVAL;
         }
-        if (hdrSz > 0 && readable < VirtioNetHdr.SIZE) {
+        if (hdrSz > 0 && packet.readable() < VirtioNetHdr.SIZE) {
             return FAULT;
         }
         int field = packet.csumStart() + packet.csumOffset() + 2;
@@ -80,7 +78,7 @@ final class TapModel {
         if (full) {
             return AGAIN;
         }
-        if (readable < hdrSz + packet.len) {
+        if (packet.readable() < hdrSz + packet.len) {
             return FAULT | MSGSIZE | INVAL | NOBUFS;
         }
         int len = (int) packet.len;

@@ -1,5 +1,6 @@
 package softnic.check;
 
+import java.util.Arrays;
 import softnic.skb.UbufInfo;
 import softnic.virtio.VirtioNetHdr;
 
@@ -56,7 +57,7 @@ final class TapPacket implements UbufInfo {
         this.len = len;
         this.all = all;
         this.hasHdr = hdrSz > 0;
-        this.frame = all.length <= hdrSz ? new byte[0] : java.util.Arrays.copyOfRange(all, hdrSz, all.length);
+        this.frame = all.length <= hdrSz ? new byte[0] : Arrays.copyOfRange(all, hdrSz, all.length);
         this.returned = returned;
     }
 
@@ -65,6 +66,11 @@ final class TapPacket implements UbufInfo {
         if (callbacks++ == 0) {
             returned.run();
         }
+    }
+
+    /** Bytes of header and frame up to the first that is no memory. */
+    int readable() {
+        return all.length;
     }
 
     private int le16(int at) {

@@ -112,7 +112,7 @@ final class TapRun {
             case 2, 3, 4, 5, 6, 7 -> breaches.add("ioctl", port.ioctl(random, ports));
             case 8, 9, 10 -> breaches.add("poll", port.poll());
             case 11, 12 -> port.waitForRoom();
-            case 13, 14, 15, 16, 17, 18, 19, 20 -> arrive(random, OTHER);
+            case 13, 14, 15, 16, 17, 18, 19, 20 -> arrive(random);
             default -> {
                 if (random.nextInt(80) < 16) {
                     read(random, port);
@@ -160,9 +160,7 @@ final class TapRun {
                 () -> host.guest.takeBack(pages));
         boolean zerocopy = lend && port.tap.isZerocopy();
         boolean full = port.tap.wmemAlloc() >= port.tap.sndbuf();
-        int readable = Math.min(hdrSz, (int) host.guest.iov.length()) + packet.frame.length;
-        readable = packet.len < 0 || packet.frame.length == 0 ? host.guest.gather(hdrSz).length : readable;
-        int allowed = model.sendmsg(packet, host.guest, hdrSz, readable, zerocopy, full);
+        int allowed = model.sendmsg(packet, host.guest, hdrSz, zerocopy, full);
         long failures = failures();
         long drops = host.drops(wire);
         host.guest.lend(slot);
@@ -239,7 +237,7 @@ final class TapRun {
     // ---- receive
 
     /** A frame from outside. */
-    private void arrive(SplittableRandom random, long peer) {
+    private void arrive(SplittableRandom random) {
         long dest = random.nextInt(3) == 0 ? random.nextBoolean() ? GROUP : EVERYBODY : destination(random);
         int sender = random.nextInt(4 * ports.length);
         long source = sender < ports.length ? ports[sender].mac() : 0x0200L << 32 | ids;
@@ -312,7 +310,7 @@ final class TapRun {
             breaches.add("errno", "recvmsg of " + waiting + " bytes into " + room + " gives " + result + ", not " + expected);
         }
         if (cut) {
-            port.stream.anyMayBeMissing();          // the reader has only itself to blame
+            port.stream.anyMayBeMissing();      // the reader has only itself to blame
         } else if (result > 0) {
             judge.read(port, host.guest.gather(result), hdrSz);
         }
@@ -347,7 +345,8 @@ final class TapRun {
             send(scenario.step(i), port);
             host.check(breaches, ports);
         }
-        breaches.add("ioctl", port.tap.ioctl(TapIoctl.TUNGETIFF, 0) == -Errno.ENOLINK ? null : "TUNGETIFF names a device that is gone");
+        breaches.add("ioctl", port.tap.ioctl(TapIoctl.TUNGETIFF, 0) == -Errno.ENOLINK ? null
+                : "TUNGETIFF names a device that is gone");
         judge.end();
     }
 
