@@ -188,7 +188,7 @@ final class TapGuest implements AutoCloseable {
         for (int i = 0; i < iov.count() && done < bytes.length; i++) {
             long from = iov.base(i) - base;
             int wanted = Math.min(iov.len(i), bytes.length - done);
-            int piece = (int) Math.clamp(ram.byteSize() - from, 0, wanted);
+            int piece = Math.clamp(ram.byteSize() - from, 0, wanted);
             if (piece > 0) {
                 MemorySegment.copy(ram, ValueLayout.JAVA_BYTE, from, bytes, done, piece);
             }
