@@ -2,6 +2,7 @@ package softnic.check;
 
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -14,6 +15,7 @@ import softnic.host.CheckedRun;
 import softnic.host.HouseOptions;
 import softnic.host.InterruptFaults;
 import softnic.host.Scenario;
+import softnic.host.Vmm;
 import softnic.mm.FaultInjection;
 import softnic.model.PriceFile;
 
@@ -77,7 +79,7 @@ record HouseScenario(long seed, Edition edition, Set<Fault> faults, int messageB
                 seed, true, pendingStart, Scenario.Variant.NONE.withEventIdx(eventIdx));
         boolean full = faults.contains(Fault.FULL_RINGS);
         return CheckedRun.of(scenario, new HouseOptions(full ? SHORT_RING : ringSize, full ? SHORT_NIC_RING : NIC_RING,
-                full ? SMALL_SNDBUF : 0, GUEST_SNDBUF, SMALLER, injection(), interrupts(), true), prices);
+                full ? SMALL_SNDBUF : 0, GUEST_SNDBUF, SMALLER, injection(), interrupts(), orders(), true), prices);
     }
 
     private FaultInjection injection() {
@@ -105,6 +107,18 @@ record HouseScenario(long seed, Edition edition, Set<Fault> faults, int messageB
             plan = plan.withSpurious(1_000 + random.nextInt(100_000), 1 + random.nextInt(30));
         }
         return plan.equals(InterruptFaults.Plan.NONE) ? null : plan;
+    }
+
+    private List<Vmm.Order> orders() {
+        List<Vmm.Order> orders = new ArrayList<>();
+        for (Fault fault : faults) {
+            for (int i = fault.isOrdered() ? 1 + random(fault).nextInt(3) : 0; i > 0; i--) {
+                SplittableRandom random = CheckScenario.random(seed, "order", 16 * fault.ordinal() + i);
+                orders.add(fault.order(random, durationNs));
+            }
+        }
+        orders.sort(Comparator.comparingLong(Vmm.Order::atNs));
+        return orders;
     }
 
     @Override

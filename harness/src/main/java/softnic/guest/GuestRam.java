@@ -124,6 +124,11 @@ public final class GuestRam implements AutoCloseable {
         return guest.hpa(gpa);
     }
 
+    /** Descriptors of each ring. */
+    public int ringSize() {
+        return ringSize;
+    }
+
     /** How many packets TX headers are there for. */
     int skbs() {
         return skbs;

@@ -225,7 +225,7 @@ public final class CheckedRun {
     }
 
     private boolean mayHaveLost() {
-        return house.guestDrops() > 0 || options.faults() != null && options.faults().mayHaveLost();
+        return house.guestDrops() > 0 || house.wasReset() || options.faults() != null && options.faults().mayHaveLost();
     }
 
     private void account() {

@@ -1,5 +1,6 @@
 package softnic.host;
 
+import java.util.List;
 import softnic.mm.FaultInjection;
 
 /**
@@ -12,15 +13,16 @@ import softnic.mm.FaultInjection;
  * @param smaller by what the host kernel's memory is divided
  * @param faults steps of the host's kernel that fail, or null; virtual world only
  * @param interrupts interrupts that do not come as they should, or null; virtual world only
+ * @param orders what the VMM does meanwhile, by time; virtual world only
  * @param lossy packets may get lost by no mistake: gaps in the stream are counted, not reported
  */
 public record HouseOptions(int ringSize, int nicRing, int hostSndbuf, int guestSndbuf, int smaller,
-        FaultInjection faults, InterruptFaults.Plan interrupts, boolean lossy) {
+        FaultInjection faults, InterruptFaults.Plan interrupts, List<Vmm.Order> orders, boolean lossy) {
 
     /** Everything as on the benchmark's machines; nothing goes wrong. */
-    public static final HouseOptions DEFAULT = new HouseOptions(256, 512, 0, 0, 1, null, null, false);
+    public static final HouseOptions DEFAULT = new HouseOptions(256, 512, 0, 0, 1, null, null, List.of(), false);
 
     public HouseOptions withNicRing(int descriptors) {
-        return new HouseOptions(ringSize, descriptors, hostSndbuf, guestSndbuf, smaller, faults, interrupts, lossy);
+        return new HouseOptions(ringSize, descriptors, hostSndbuf, guestSndbuf, smaller, faults, interrupts, orders, lossy);
     }
 }
