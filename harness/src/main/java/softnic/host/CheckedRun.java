@@ -29,6 +29,8 @@ import softnic.trace.Violations;
 public final class CheckedRun {
 
     private static final long CHECK_EVERY_NS = 20_000;
+    private static final long CHECK_SELDOM_NS = 500_000;        // where there is much to look at
+    private static final int LONG_RING = 1024;
     private static final long MAX_STEP_NS = 20_000_000;
     private static final long DRAIN_LIMIT_NS = 200_000_000;
     private static final long DRAIN_LIMIT_LOST_NS = 30_000_000_000L;
@@ -77,6 +79,7 @@ public final class CheckedRun {
     private final HouseOptions options;
     private final long drainLimitNs;
     private final long busyEvents;
+    private final long checkEveryNs;
     private final List<String> unbalanced = new ArrayList<>();
 
     private CheckedRun(House house, VirtualTimeRunner runner, HouseOptions options) {
@@ -85,6 +88,7 @@ public final class CheckedRun {
         this.options = options;
         boolean lost = options.interrupts() != null && options.interrupts().lostEvery() > 0;
         drainLimitNs = lost ? DRAIN_LIMIT_LOST_NS : DRAIN_LIMIT_NS;
+        checkEveryNs = options.ringSize() > LONG_RING ? CHECK_SELDOM_NS : CHECK_EVERY_NS;
         busyEvents = lost ? BUSY_EVENTS_LOST : BUSY_EVENTS;
     }
 
@@ -145,7 +149,7 @@ public final class CheckedRun {
             options.faults().arm();
         }
         house.start();
-        for (long t = CHECK_EVERY_NS; t < durationNs; t += CHECK_EVERY_NS) {
+        for (long t = checkEveryNs; t < durationNs; t += checkEveryNs) {
             runner.runUntil(t);
             check();
         }
@@ -184,7 +188,7 @@ public final class CheckedRun {
      */
     private void drain() {
         long limitNs = runner.nowNs() + drainLimitNs;
-        long stepNs = CHECK_EVERY_NS;
+        long stepNs = checkEveryNs;
         long untilNs = runner.nowNs() + stepNs;
         long handled = runner.eventCount();
         long handledForNothing = 0;
@@ -200,7 +204,7 @@ public final class CheckedRun {
             if (runner.eventCount() != handled) {
                 check();
             }
-            stepNs = still ? Math.min(2 * stepNs, MAX_STEP_NS) : CHECK_EVERY_NS;
+            stepNs = still ? Math.min(2 * stepNs, MAX_STEP_NS) : checkEveryNs;
             handled = runner.eventCount();
             moved = house.moved();
             untilNs += stepNs;
@@ -225,7 +229,7 @@ public final class CheckedRun {
     }
 
     private boolean mayHaveLost() {
-        return house.guestDrops() > 0 || house.wasReset() || options.faults() != null && options.faults().mayHaveLost();
+        return house.guestDrops() + house.qdiscDrops() > 0 || house.wasReset() || options.faults() != null && options.faults().mayHaveLost();
     }
 
     private void account() {

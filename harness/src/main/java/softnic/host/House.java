@@ -187,6 +187,11 @@ final class House implements AutoCloseable {
         return guest.counters().value(softnic.guest.GuestCounter.TX_DROPPED);
     }
 
+    /** Packets for which the device's queue had no room, or no memory. */
+    long qdiscDrops() {
+        return port.adapter().device().qdisc().drops();
+    }
+
     /** TX buffers that the host has not given back, though nothing of them is under way. */
     long unreported() {
         return guest.packetsPosted() - guest.packetsForgotten() - guest.headsReturned();

@@ -6,7 +6,7 @@ import softnic.mm.FaultInjection;
 /**
  * What a house is built of beside its {@link Scenario}: sizes, and what goes wrong in it.
  *
- * @param ringSize descriptors of each of the guest's rings, a power of two from 32 to 1024
+ * @param ringSize descriptors of each of the guest's rings, a power of two from 32 to 2048
  * @param nicRing descriptors of each of the adapter's rings, a power of two from 64 to 4096
  * @param hostSndbuf sk_sndbuf of the tap in bytes, 0: as the prices say
  * @param guestSndbuf bytes that netperf may have unacknowledged, 0: as the prices say
