@@ -27,6 +27,8 @@ public enum Fault {
     SPURIOUS_IRQ(),
     /** The shortest rings and a small send buffer: everything runs full. */
     FULL_RINGS(),
+    /** An interrupt comes between the two halves of the zero-copy callback. */
+    CALLBACK_IRQ(),
     /** The rings lose their sockets and get them back, or others. */
     BACKEND_SWAP(Vmm.Deed.SWAP_BACKEND),
     /** The tap's owner sets a send buffer of nothing, or less. */

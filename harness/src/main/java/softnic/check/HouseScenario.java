@@ -48,7 +48,7 @@ record HouseScenario(long seed, Edition edition, Set<Fault> faults, int messageB
     private static final long SHORTEST_NS = 50_000;
     private static final int SMALL_MESSAGE = 1000;
     private static final int MAX_STREAMS = 8;
-    private static final int DEEP_OF = 16;          // each so many-th seed
+    private static final int DEEP_OF = 24;          // each so many-th seed
     private static final int DEEP_STREAMS = 32;
     private static final int DEEP_BYTES = 250;
     private static final long DEEP_NS = 9_000_000;
@@ -95,22 +95,28 @@ record HouseScenario(long seed, Edition edition, Set<Fault> faults, int messageB
     }
 
     private Scenario scenario() {
-        Scenario.Variant variant = deep
-                ? new Scenario.Variant(DEEP_STREAMS, false, true, VhostNet.VHOST_GOODCOPY_LEN, eventIdx)
-                : new Scenario.Variant(streams, false, false, VhostNet.VHOST_GOODCOPY_LEN, eventIdx);
-        return new Scenario(edition, Scenario.World.VIRTUAL, deep ? DEEP_BYTES + messageBytes % DEEP_BYTES : messageBytes,
-                zerocopy, indirect, deep ? DEEP_NS : durationNs, seed, true, pendingStart, variant);
+        return deep ? deepScenario() : new Scenario(edition, Scenario.World.VIRTUAL, messageBytes, zerocopy, indirect,
+                durationNs, seed, true, pendingStart,
+                new Scenario.Variant(streams, false, false, VhostNet.VHOST_GOODCOPY_LEN, eventIdx));
+    }
+
+    /** A deep one lends all it can, and a chain takes one descriptor. */
+    private Scenario deepScenario() {
+        return new Scenario(edition, Scenario.World.VIRTUAL, DEEP_BYTES + messageBytes % DEEP_BYTES, true, true, DEEP_NS, seed,
+                true, pendingStart, new Scenario.Variant(DEEP_STREAMS, false, true, VhostNet.VHOST_GOODCOPY_LEN, eventIdx));
     }
 
     private HouseOptions options() {
         if (deep) {
             return new HouseOptions(GuestOptions.MAX_RING, DEEP_NIC_RING, Integer.MAX_VALUE, DEEP_GUEST_SNDBUF, DEEP_SMALLER,
-                    injection(), interrupts(InterruptFaults.Plan.NONE.withLate(DEEP_EVERY, DEEP_LATE_NS)), orders(), true);
+                    injection(), interrupts(InterruptFaults.Plan.NONE.withLate(DEEP_EVERY, DEEP_LATE_NS)),
+                    callbackIrq(), orders(), true);
         }
         boolean full = faults.contains(Fault.FULL_RINGS);
         InterruptFaults.Plan plan = interrupts(InterruptFaults.Plan.NONE);
         return new HouseOptions(full ? SHORT_RING : ringSize, full ? SHORT_NIC_RING : NIC_RING, full ? SMALL_SNDBUF : 0,
-                GUEST_SNDBUF, SMALLER, injection(), plan.equals(InterruptFaults.Plan.NONE) ? null : plan, orders(), true);
+                GUEST_SNDBUF, SMALLER, injection(), plan.equals(InterruptFaults.Plan.NONE) ? null : plan,
+                callbackIrq(), orders(), true);
     }
 
     private FaultInjection injection() {
@@ -138,6 +144,12 @@ record HouseScenario(long seed, Edition edition, Set<Fault> faults, int messageB
             plan = plan.withSpurious(1_000 + random.nextInt(100_000), 1 + random.nextInt(30));
         }
         return plan;
+    }
+
+    private HouseOptions.CallbackIrq callbackIrq() {
+        SplittableRandom random = random(Fault.CALLBACK_IRQ);
+        return faults.contains(Fault.CALLBACK_IRQ)
+                ? new HouseOptions.CallbackIrq(1 + random.nextInt(3), 1_000 + random.nextInt(60_000)) : null;
     }
 
     private List<Vmm.Order> orders() {

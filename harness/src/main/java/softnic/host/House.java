@@ -61,6 +61,7 @@ final class House implements AutoCloseable {
     private final int vcpu1;
     private final int skbsAtRest;
     private InterruptFaults interruptFaults;        // null: none
+    private CallbackInterrupts callbackInterrupts;  // null: none
     private Vmm vmm;                                // null: it does nothing
     private final Map<Page, Integer> holders = new LinkedHashMap<>();       // of a check; reported in order
 
@@ -117,6 +118,11 @@ final class House implements AutoCloseable {
             runner.add(runner.addProcessor("interrupt faults", "nic", Cost.NONE, Cost.NONE), interruptFaults, faultWait);
         }
 
+        if (options.callbackIrq() != null) {
+            WaitQueue wait = new WaitQueue();
+            callbackInterrupts = new CallbackInterrupts(cpu, kernel.vhost(), wait, options.callbackIrq());
+            runner.add(runner.addProcessor("callback interrupts", "nic", Cost.NONE, Cost.NONE), callbackInterrupts, wait);
+        }
         if (!options.orders().isEmpty()) {
             WaitQueue vmmWait = new WaitQueue();
             vmm = new Vmm(cpu, this, guestMemory, ram, eventIdx, vmmWait, options.orders());
@@ -210,6 +216,9 @@ final class House implements AutoCloseable {
             fired.put("LATE_IRQ", interruptFaults.late());
             fired.put("LOST_IRQ", interruptFaults.lost());
             fired.put("SPURIOUS_IRQ", interruptFaults.spurious());
+        }
+        if (callbackInterrupts != null) {
+            fired.put("CALLBACK_IRQ", callbackInterrupts.interrupted());
         }
         if (vmm != null) {
             for (Vmm.Deed deed : Vmm.Deed.values()) {

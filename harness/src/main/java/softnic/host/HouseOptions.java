@@ -13,16 +13,24 @@ import softnic.mm.FaultInjection;
  * @param smaller by what the host kernel's memory is divided
  * @param faults steps of the host's kernel that fail, or null; virtual world only
  * @param interrupts interrupts that do not come as they should, or null; virtual world only
+ * @param callbackIrq interrupts amid the zero-copy callback, or null; virtual world only
  * @param orders what the VMM does meanwhile, by time; virtual world only
  * @param lossy packets may get lost by no mistake: gaps in the stream are counted, not reported
  */
 public record HouseOptions(int ringSize, int nicRing, int hostSndbuf, int guestSndbuf, int smaller,
-        FaultInjection faults, InterruptFaults.Plan interrupts, List<Vmm.Order> orders, boolean lossy) {
+        FaultInjection faults, InterruptFaults.Plan interrupts, CallbackIrq callbackIrq,
+        List<Vmm.Order> orders, boolean lossy) {
+
+    /** Each {@code every}-th callback is interrupted, for {@code ns}. */
+    public record CallbackIrq(int every, long ns) {
+    }
 
     /** Everything as on the benchmark's machines; nothing goes wrong. */
-    public static final HouseOptions DEFAULT = new HouseOptions(256, 512, 0, 0, 1, null, null, List.of(), false);
+    public static final HouseOptions DEFAULT = new HouseOptions(256, 512, 0, 0, 1, null, null, null,
+            List.of(), false);
 
     public HouseOptions withNicRing(int descriptors) {
-        return new HouseOptions(ringSize, descriptors, hostSndbuf, guestSndbuf, smaller, faults, interrupts, orders, lossy);
+        return new HouseOptions(ringSize, descriptors, hostSndbuf, guestSndbuf, smaller, faults, interrupts, callbackIrq,
+                orders, lossy);
     }
 }

@@ -111,6 +111,7 @@ final class VhostBackend {
             return;
         }
         wait.start(old, () -> {
+            old.free();
             reportOld();
             then.run();
         });

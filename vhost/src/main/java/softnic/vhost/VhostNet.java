@@ -3,6 +3,7 @@ package softnic.vhost;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import java.util.function.ToIntFunction;
 import softnic.Edition;
@@ -221,6 +222,21 @@ public final class VhostNet {
     }
 
     // ---- before the worker runs, and after
+
+    /**
+     * An interrupt may come between the two halves of a zero-copy callback. For checks in the virtual world, at set-up.
+     *
+     * @param interruption gets the second half, to be run some time; not asked when the worker itself completes a packet
+     */
+    public void interruptCallbacks(Consumer<Runnable> interruption) {
+        zcopies.interrupted(rest -> {
+            if (worker.isStepping()) {
+                rest.run();
+            } else {
+                interruption.accept(rest);
+            }
+        });
+    }
 
     /**
      * {@code VHOST_NET_SET_BACKEND} for one ring, at set-up.
