@@ -132,11 +132,11 @@ record HouseScenario(long seed, Edition edition, Set<Fault> faults, int messageB
 
     private InterruptFaults.Plan interrupts(InterruptFaults.Plan sure) {
         InterruptFaults.Plan plan = sure;
-        if (faults.contains(Fault.LATE_IRQ) && plan.lateEvery() == 0) {
+        if (faults.contains(Fault.LATE_IRQ) && !deep) {
             SplittableRandom random = random(Fault.LATE_IRQ);
             plan = plan.withLate(1 + random.nextInt(4), 1_000L << random.nextInt(11));
         }
-        if (faults.contains(Fault.LOST_IRQ)) {
+        if (faults.contains(Fault.LOST_IRQ) && !deep) {         // vhost would poll all the two seconds
             plan = plan.withLost(2 + random(Fault.LOST_IRQ).nextInt(4));
         }
         if (faults.contains(Fault.SPURIOUS_IRQ)) {

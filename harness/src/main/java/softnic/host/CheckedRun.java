@@ -34,8 +34,7 @@ public final class CheckedRun {
     private static final long MAX_STEP_NS = 20_000_000;
     private static final long DRAIN_LIMIT_NS = 200_000_000;
     private static final long DRAIN_LIMIT_LOST_NS = 30_000_000_000L;
-    private static final long BUSY_EVENTS = 100_000;
-    private static final long BUSY_EVENTS_LOST = 1_000_000;     // 3.8 and older poll while they wait for the interrupt
+    private static final long BUSY_EVENTS = 200_000;        // 3.8 and older poll while more than 128 are pending
 
     /**
      * What came of it.
@@ -78,7 +77,6 @@ public final class CheckedRun {
     private final VirtualTimeRunner runner;
     private final HouseOptions options;
     private final long drainLimitNs;
-    private final long busyEvents;
     private final long checkEveryNs;
     private final List<String> unbalanced = new ArrayList<>();
 
@@ -89,7 +87,6 @@ public final class CheckedRun {
         boolean lost = options.interrupts() != null && options.interrupts().lostEvery() > 0;
         drainLimitNs = lost ? DRAIN_LIMIT_LOST_NS : DRAIN_LIMIT_NS;
         checkEveryNs = options.ringSize() > LONG_RING ? CHECK_SELDOM_NS : CHECK_EVERY_NS;
-        busyEvents = lost ? BUSY_EVENTS_LOST : BUSY_EVENTS;
     }
 
     /** Runs it, to the end; whatever is thrown on the way, also while the house is built, is a violation too. */
@@ -168,7 +165,7 @@ public final class CheckedRun {
     /** In steps: what is retried for ever is given up long before the limit. */
     private boolean isQuietAfterRelease() {
         long limitNs = runner.nowNs() + drainLimitNs;
-        long limitEvents = runner.eventCount() + busyEvents;
+        long limitEvents = runner.eventCount() + BUSY_EVENTS;
         for (long ns = runner.nowNs() + MAX_STEP_NS; ns < limitNs; ns += MAX_STEP_NS) {
             if (runner.runUntilQuiet(ns) || runner.eventCount() > limitEvents) {
                 return runner.runUntilQuiet(ns);
@@ -196,7 +193,7 @@ public final class CheckedRun {
         while (!runner.runUntilQuiet(untilNs)) {
             boolean still = house.moved() == moved;
             handledForNothing = still ? handledForNothing + runner.eventCount() - handled : 0;
-            if (untilNs > limitNs || handledForNothing > busyEvents) {
+            if (untilNs > limitNs || handledForNothing > BUSY_EVENTS) {
                 violations().report(23, "house: still busy " + (untilNs - limitNs + drainLimitNs) / 1_000_000
                         + " ms after netperf stopped");
                 return;
