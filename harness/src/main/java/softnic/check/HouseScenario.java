@@ -48,7 +48,7 @@ record HouseScenario(long seed, Edition edition, Set<Fault> faults, int messageB
     private static final long SHORTEST_NS = 50_000;
     private static final int SMALL_MESSAGE = 1000;
     private static final int MAX_STREAMS = 8;
-    private static final int DEEP_OF = 24;          // each so many-th seed
+    private static final int DEEP_OF = 40;          // each so many-th seed
     private static final int DEEP_STREAMS = 32;
     private static final int DEEP_BYTES = 250;
     private static final long DEEP_NS = 9_000_000;

@@ -28,7 +28,7 @@ import softnic.trace.Violations;
  */
 public final class CheckedRun {
 
-    private static final long CHECK_EVERY_NS = 20_000;
+    private static final long CHECK_EVERY_NS = 40_000;
     private static final long CHECK_SELDOM_NS = 500_000;        // where there is much to look at
     private static final int LONG_RING = 1024;
     private static final long MAX_STEP_NS = 20_000_000;
