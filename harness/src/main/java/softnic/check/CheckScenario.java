@@ -106,11 +106,10 @@ public interface CheckScenario {
         }
         line.append(" --faults ").append(faultNames());
         Map<String, String> chosen = of(seed(), edition(), faults(), room()).parts();
-        String room = of(seed(), edition(), faults(), null).room() == room() ? "" : "room=" + room();
         String fixed = parts().entrySet().stream().filter(part -> !part.getValue().equals(chosen.get(part.getKey())))
-                .map(part -> part.getKey() + "=" + part.getValue()).collect(Collectors.joining(","));
-        String both = room + (room.isEmpty() || fixed.isEmpty() ? "" : ",") + fixed;
-        return both.isEmpty() ? line.toString() : line.append(" --fix ").append(both).toString();
+                .map(part -> "," + part.getKey() + "=" + part.getValue()).collect(Collectors.joining());
+        boolean isChosen = fixed.isEmpty() && of(seed(), edition(), faults(), null).room() == room();
+        return isChosen ? line.toString() : line.append(" --fix room=").append(room()).append(fixed).toString();
     }
 
     /** As {@code --faults} takes them. */

@@ -79,6 +79,13 @@ public final class PhysMem {
         return hpa;
     }
 
+    /** Other bytes from now on in a region as long as before: its pages have left. */
+    void replace(long hpa, MemorySegment segment) {
+        int index = (int) (hpa >>> REGION_SHIFT) - 1;
+        assert segments[index].byteSize() == segment.byteSize() : segment.byteSize() + " bytes";
+        segments[index] = segment;
+    }
+
     /** The memory that holds {@code hpa}. */
     public MemorySegment segment(long hpa) {
         return segments[(int) (hpa >>> REGION_SHIFT) - 1];

@@ -70,6 +70,13 @@ public final class VhostMonitor {
         settledHeads = (outstanding - (int) (taken - used)) & Vring.IDX_MASK;
     }
 
+    /** The ring is forgotten: what is out will not come back. */
+    void ringReset() {
+        Arrays.fill(outstanding, 0);
+        used = taken;
+        settledHeads = 0;
+    }
+
     void headTaken(int head) {
         outstanding[head]++;
         order[(int) taken++ & Vring.IDX_MASK] = head;

@@ -56,6 +56,7 @@ public final class VhostVirtqueue {
     private boolean signalledUsedValid;
     private boolean publishPending;
     private boolean errorPending;
+    private EventFd called;                 // whom callGuest signals: the owner may take it away meanwhile
     private boolean postedUnannounced;      // monitor: there was news before kicks were asked for
 
     VhostVirtqueue(String name, Edition edition, Cpu cpu, Trace trace, PhysMem memory, GuestMemory guest,
@@ -155,6 +156,9 @@ public final class VhostVirtqueue {
         usedFlags = 0;
         signalledUsed = 0;
         signalledUsedValid = false;
+        if (monitor != null) {
+            monitor.ringReset();
+        }
     }
 
     private int takeUp() {
@@ -339,6 +343,7 @@ public final class VhostVirtqueue {
         if (setup.call() != null && notifyWanted()) {
             counters.bump(Count.SIGNALS);
             cpu.charge(Cost.SIGNAL, 1);
+            called = setup.call();
             cpu.settle(callGuest);
         } else {
             counters.bump(Count.SIGNALS_SUPPRESSED);
@@ -346,9 +351,7 @@ public final class VhostVirtqueue {
     }
 
     private void callGuest() {
-        if (setup.call() != null) {
-            setup.call().signal();
-        }
+        called.signal();
     }
 
     /** {@code vhost_notify}: does the guest want an interrupt for what was published? */
