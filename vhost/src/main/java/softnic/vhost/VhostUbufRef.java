@@ -50,11 +50,11 @@ final class VhostUbufRef {
 
     /** Second half: reads the wait queue, which lies in this object. */
     void wake(int left) {
-        touch();
         Runnable waiting = waiter;
         if (left == 0 && waiting != null) {
             waiting.run();
         }
+        touch();                            // unlocks the wait queue, with which the waiter may be gone
     }
 
     /**
