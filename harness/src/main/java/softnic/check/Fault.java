@@ -25,7 +25,9 @@ public enum Fault {
     /** Interrupts of the NIC come for nothing. */
     SPURIOUS_IRQ(null),
     /** The shortest rings and a small send buffer: everything runs full. */
-    FULL_RINGS(null);
+    FULL_RINGS(null),
+    /** The guest's rings are not what a driver writes: wrong in few places, or all through. */
+    HOSTILE_RING(null);
 
     private static final int MAX_PASSAGE = 60;
     private static final int MIN_INTERVAL = 20;     // more pages than a packet has: else none would ever pass

@@ -57,12 +57,13 @@ final class CheckCommand implements Callable<Integer> {
 
     @Option(names = "--faults", paramLabel = "all|none|NAME,...", defaultValue = "all",
             description = "all: the seed chooses (default); or exactly these, of: page-alloc, skb-alloc, pin, copy, "
-                + "tx-busy, late-irq, lost-irq, spurious-irq, full-rings.")
+                + "tx-busy, late-irq, lost-irq, spurious-irq, full-rings, hostile-ring.")
     private String faults;
 
     @Option(names = "--fix", paramLabel = "PART=VALUE,...", split = ",",
-            description = "Parts that the seed shall not choose: room (house); of the house size, duration (ns), ring, "
-                + "pending, event-idx, indirect, zero-copy. For the smallest scenario of a failure.")
+            description = "Parts that the seed shall not choose: room (house, vhost); of the house size, duration (ns), ring, "
+                + "pending, event-idx, indirect, zero-copy; of vhost tx, rx, rounds, event-idx, mergeable, log, zero-copy. "
+                + "For the smallest scenario of a failure.")
     private Map<String, String> fix = new LinkedHashMap<>();
 
     @Option(names = "--list", description = "Lists the invariants, and where each is checked. Runs nothing.")
