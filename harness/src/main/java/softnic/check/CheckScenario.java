@@ -23,7 +23,9 @@ public interface CheckScenario {
         /** A guest, its host, the NIC and the far end. */
         HOUSE,
         /** Taps and their macvlans, with a hostile guest above and a device below. */
-        MACVTAP;
+        MACVTAP,
+        /** vhost between a guest that may be hostile and a network that does what it likes. */
+        VHOST;
 
         /** As the command line spells it. */
         @Override
@@ -50,6 +52,7 @@ public interface CheckScenario {
         return switch (where) {
             case HOUSE -> HouseScenario.of(seed, kernel, wrong);
             case MACVTAP -> MacvtapScenario.of(seed, kernel, wrong);
+            case VHOST -> VhostScenario.of(seed, kernel, wrong);
         };
     }
 

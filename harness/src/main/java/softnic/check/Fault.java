@@ -36,7 +36,9 @@ public enum Fault {
     /** The guest's driver resets its device amid traffic, and sets it up again. */
     GUEST_RESET(Vmm.Deed.RESET_GUEST),
     /** The guest's RAM moves to other user addresses, in other pieces. */
-    MEMORY_TABLE(Vmm.Deed.CHANGE_MEMORY);
+    MEMORY_TABLE(Vmm.Deed.CHANGE_MEMORY),
+    /** The guest's rings are not what a driver writes: wrong in few places, or all through. */
+    HOSTILE_RING();
 
     private static final long EARLIEST_NS = 150_000;        // the connection stands by then
     private static final int MAX_PASSAGE = 60;

@@ -58,13 +58,14 @@ final class CheckCommand implements Callable<Integer> {
     @Option(names = "--faults", paramLabel = "all|none|NAME,...", defaultValue = "all",
             description = "all: the seed chooses (default); or exactly these, of: page-alloc, skb-alloc, pin, copy, "
                 + "tx-busy, late-irq, lost-irq, spurious-irq, full-rings, callback-irq, backend-swap, sndbuf, "
-                + "guest-reset, memory-table.")
+                + "guest-reset, memory-table, hostile-ring.")
     private String faults;
 
     @Option(names = "--fix", paramLabel = "PART=VALUE,...", split = ",",
             description = {"Parts that the seed shall not choose, as the smallest scenario of a failure names them: room, and of",
                 "  house    size, duration (ns), ring, pending, streams, deep, event-idx, indirect, zero-copy",
-                "  macvtap  steps, skip, taps, ring, queue, sndbuf, features (a mask)"})
+                "  macvtap  steps, skip, taps, ring, queue, sndbuf, features (a mask)",
+                "  vhost    tx, rx, rounds, event-idx, mergeable, log, zero-copy"})
     private Map<String, String> fix = new LinkedHashMap<>();
 
     @Option(names = "--list", description = "Lists the invariants, and where each is checked. Runs nothing.")

@@ -61,7 +61,7 @@ public final class CheckedRun {
             return kind.startsWith(THROWN);
         }
 
-        /** The violation that something was thrown. */
+        /** How a run says that something was thrown in it. */
         public static String thrown(Throwable e) {
             String at = "";
             for (StackTraceElement frame : e.getStackTrace()) {

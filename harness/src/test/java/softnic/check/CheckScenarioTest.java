@@ -116,7 +116,7 @@ class CheckScenarioTest {
     void eachFaultFiresInSomeOfTheSeedsThatNameIt() {
         Set<Fault> fired = EnumSet.noneOf(Fault.class);
         for (long seed = 1; seed <= SEEDS && fired.size() < Fault.values().length; seed++) {
-            CheckScenario scenario = house(seed, null, null);
+            CheckScenario scenario = CheckScenario.of(seed, null, null, null);
             Outcome outcome = scenario.withEdition(scenario.edition().withoutQuirks()).run(PRICES);
             scenario.faults().stream().filter(fault -> fault.fired(outcome) > 0).forEach(fired::add);
         }

@@ -10,6 +10,7 @@ import softnic.Edition;
 import softnic.mm.Errno;
 import softnic.mm.GuestMemory;
 import softnic.mm.PhysMem;
+import softnic.net.FileTable;
 import softnic.net.Sock;
 import softnic.sched.Cpu;
 import softnic.sched.EventFd;
@@ -66,6 +67,7 @@ public final class VhostNet {
     /** Index of the TX ring ({@code VHOST_NET_VQ_TX}). */
     public static final int VHOST_NET_VQ_TX = 1;
 
+    private static final int NO_FILE = -1;
     private static final Runnable NOTHING = () -> { };
 
     /** An ioctl that has been asked for, until it returns. */
@@ -248,6 +250,23 @@ public final class VhostNet {
      */
     public int setBackend(int index, Sock sock) {
         return backend.set(index, sock, NOTHING);
+    }
+
+    /**
+     * {@link #setBackend(int, Sock)} as the owner calls it, by the number of a file.
+     *
+     * @param fd a tap or a raw packet socket, or -1 for none
+     * @return as there, and -ENOTSOCK for anything else
+     */
+    public int setBackend(int index, FileTable files, int fd) {
+        if (index != VHOST_NET_VQ_RX && index != VHOST_NET_VQ_TX) {
+            return -Errno.ENOBUFS;
+        }
+        if (!(index == VHOST_NET_VQ_TX ? tx : rx).setup().accessOk()) {
+            return -Errno.EFAULT;
+        }
+        Sock sock = fd == NO_FILE ? null : GetSocket.of(files, fd);
+        return sock == null && fd != NO_FILE ? -Errno.ENOTSOCK : setBackend(index, sock);
     }
 
     /** {@link #setBackend(int, Sock)} for both rings. @return 0, or the first error */

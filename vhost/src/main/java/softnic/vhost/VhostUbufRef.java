@@ -51,8 +51,8 @@ final class VhostUbufRef {
     /** Second half: reads the wait queue, which lies in this object. */
     void wake(int left) {
         if (left == 0) {
-            touch();
             look();
+            touch();                        // unlocks the wait queue, with which the waiter may be gone
         }
     }
 

@@ -48,6 +48,7 @@ public final class VhostVirtqueue {
     private int num;
     private int lastAvailIdx;
     private int availIdx;                   // cached
+    private boolean jumpCached;             // monitor: it was too far ahead when it was read
     private int lastUsedIdx;                // next element to write; published when settled
     private int readyUsedIdx;               // what the next publication covers
     private int publishedUsedIdx;
@@ -109,6 +110,7 @@ public final class VhostVirtqueue {
         }
         lastAvailIdx = base;
         availIdx = base;                    // forget the cached one
+        jumpCached = false;
         return 0;
     }
 
@@ -223,7 +225,7 @@ public final class VhostVirtqueue {
         if (availIdx == lastAvailIdx) {
             return num;
         }
-        if (monitor != null && ahead(availIdx) > num) {
+        if (monitor != null && jumpCached && ahead(availIdx) > num) {
             monitor.jumpBelieved(ahead(availIdx), num);
         }
         int head = vring.availRing(lastAvailIdx);
@@ -236,6 +238,7 @@ public final class VhostVirtqueue {
         boolean jump = ahead(idx) > num;
         if (!jump || edition.has(Quirk.AVAIL_JUMP_BELIEVED)) {
             availIdx = idx;
+            jumpCached = jump;
         }
         return jump ? broken(VqRule.AVAIL_IDX_JUMP,
                 edition.has(Behaviour.AVAIL_JUMP_EINVAL) ? -Errno.EINVAL : -Errno.EFAULT) : 0;
@@ -428,6 +431,7 @@ public final class VhostVirtqueue {
         boolean jump = ahead(idx) > num;
         if (!jump || edition.has(Quirk.AVAIL_JUMP_BELIEVED)) {
             availIdx = idx;
+            jumpCached = jump;
         }
         if (jump && edition.has(Behaviour.AVAIL_JUMP_EINVAL)) {
             broken(VqRule.AVAIL_IDX_JUMP, -Errno.EINVAL);
