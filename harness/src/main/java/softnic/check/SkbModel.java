@@ -1,0 +1,238 @@
+package softnic.check;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.function.Predicate;
+import softnic.mm.Errno;
+import softnic.skb.SkBuff;
+import softnic.skb.SkbPool;
+import softnic.skb.SkbSharedInfo;
+
+/**
+ * What must be true of the packets of a {@link SkbScenario}: their bytes, who refers to them, what they cost, and in the
+ * end that all is home and each user has heard once.
+ */
+final class SkbModel {
+
+    private static final int KEPT_OF_EACH = 3;
+
+    private final SkbWorkshop shop;
+    private final SplittableRandom random;
+    private final List<SkbPacket> live = new ArrayList<>();
+    private final Map<String, Integer> kinds = new LinkedHashMap<>();
+    private final List<String> wrong = new ArrayList<>();
+    private String operation = "";
+    private int number;
+
+    SkbModel(SkbWorkshop shop, SplittableRandom random) {
+        this.shop = shop;
+        this.random = random;
+    }
+
+    // ---- who lives
+
+    int count() {
+        return live.size();
+    }
+
+    /** Adds a packet; null, for want of memory, is no packet. */
+    SkbPacket add(SkbPacket packet) {
+        if (packet != null) {
+            live.add(packet);
+        }
+        return packet;
+    }
+
+    /** It is somebody else's now, or was freed. */
+    void remove(SkbPacket packet) {
+        live.remove(packet);
+    }
+
+    /** Any that fits, or null. */
+    SkbPacket pick(Predicate<SkbPacket> fits) {
+        int first = live.isEmpty() ? 0 : random.nextInt(live.size());
+        for (int i = 0; i < live.size(); i++) {
+            SkbPacket packet = live.get((first + i) % live.size());
+            if (fits.test(packet)) {
+                return packet;
+            }
+        }
+        return null;
+    }
+
+    /** The network is done with it, as one of its users; what it sends must be right at that moment. */
+    void free(SkbPacket packet, boolean sent) {
+        look(packet);
+        if (--packet.users == 0) {
+            live.remove(packet);
+        }
+        if (sent) {
+            packet.skb.consume();
+        } else {
+            packet.skb.kfree();
+        }
+    }
+
+    // ---- what is wrong
+
+    void begin(String name) {
+        operation = name;
+        number++;
+        shop.begin();
+    }
+
+    /** Notes what no invariant of the list says. */
+    void report(String kind, String what) {
+        if (kinds.merge(kind, 1, Integer::sum) <= KEPT_OF_EACH) {
+            wrong.add(kind + ": " + what + after());
+        }
+    }
+
+    void report(int invariant, String what) {
+        shop.violations().report(invariant, what + after());
+    }
+
+    private String after() {
+        return ", after " + operation + ", operation " + number;
+    }
+
+    /** An operation failed: memory must have been short. @param head bytes of the head that it needed */
+    void failed(SkbPacket packet, int err, int head) {
+        if (err != -Errno.ENOMEM || !shop.isShort(head)) {
+            report("errno", "skb: " + operation + " of " + packet + " is -" + Errno.name(err) + (shop.isShort(head)
+                    ? ", not -ENOMEM" : ", though memory is not short"));
+        }
+    }
+
+    List<String> violations() {
+        List<String> all = new ArrayList<>(shop.violations().kept());
+        all.addAll(wrong);
+        return all;
+    }
+
+    // ---- looking
+
+    /** A packet has the bytes that it must have. */
+    void look(SkbPacket packet) {
+        if (packet.dropped || packet.isSound(shop)) {
+            return;
+        }
+        String where = "skb: byte " + packet.wrongAt() + " of " + packet;
+        if (packet.isWrongInUserPage()) {
+            report(6, where + " is what its owner wrote after it had its page back");
+        } else {
+            report("bytes", where + " is wrong, must have " + packet.bytes.length + " bytes");
+        }
+        packet.believe(shop);
+    }
+
+    /** All bytes, all counts. */
+    void lookAtAll() {
+        live.forEach(this::look);
+        shop.pool().check(shop.violations());
+        references();
+        account();
+    }
+
+    /** dataref counts the packets over the same data, users those who have a packet or a list that it is in. */
+    private void references() {
+        List<SkBuff> all = new ArrayList<>();
+        for (SkbPacket packet : live) {
+            all.add(packet.skb);
+            addList(all, packet.skb);
+        }
+        for (SkBuff skb : all) {
+            SkbSharedInfo shinfo = skb.shinfo();
+            long owners = all.stream().filter(other -> other.shinfo() == shinfo).count();
+            int dataref = shinfo.dataref();
+            int low = dataref & SkbSharedInfo.SKB_DATAREF_MASK;
+            if (low != owners || dataref >>> SkbSharedInfo.SKB_DATAREF_SHIFT > low) {
+                report("dataref", "skb: " + skb + " has dataref 0x" + Integer.toHexString(dataref) + ", its data "
+                        + owners + " owners");
+            }
+        }
+        for (SkbPacket packet : live) {
+            if (packet.skb.users() != packet.users) {
+                report("users", "skb: " + packet + " has " + packet.users + " users");
+            }
+        }
+        lists(all);
+    }
+
+    private static void addList(List<SkBuff> all, SkBuff of) {
+        for (SkBuff skb = of.shinfo().fragList(); skb != null; skb = skb.next()) {
+            if (!all.contains(skb)) {
+                all.add(skb);
+            }
+        }
+    }
+
+    private void lists(List<SkBuff> all) {
+        Map<SkBuff, Integer> held = new LinkedHashMap<>();
+        List<SkbSharedInfo> seen = new ArrayList<>();
+        for (SkBuff skb : all) {
+            if (!seen.contains(skb.shinfo())) {
+                seen.add(skb.shinfo());
+                for (SkBuff list = skb.shinfo().fragList(); list != null; list = list.next()) {
+                    held.merge(list, 1, Integer::sum);
+                }
+            }
+        }
+        held.forEach((skb, holders) -> {
+            if (skb.users() != holders) {
+                report("users", "skb: " + skb + " is in " + holders + " lists");
+            }
+        });
+    }
+
+    private void account() {
+        long frags = shop.pool().guestFrags();
+        if (shop.guest().pins() != frags) {
+            report(7, "mm: " + shop.guest().pins() + " pins, " + frags + " fragments");
+        }
+        long charged = shop.pool().chargedTo(shop.sock());
+        if (shop.sock().wmemAlloc() != charged) {
+            report(21, "sock: sk_wmem_alloc " + shop.sock().wmemAlloc() + ", truesize of its packets " + charged);
+        }
+    }
+
+    // ---- the end
+
+    /** Frees all, in any order; then nothing may be left. */
+    void end() {
+        begin("the end");
+        lookAtAll();
+        while (!live.isEmpty()) {
+            free(live.get(random.nextInt(live.size())), random.nextBoolean());
+        }
+        account();
+        home("skbs", shop.pool().inUse());
+        home("pages", shop.pages().inUse());
+        home("compound pages", shop.pool().compound().inUse());
+        home("large pages", shop.largePages().inUse());
+        home("sk_wmem_alloc", shop.sock().wmemAlloc());
+        for (SkbLoan loan : shop.loans()) {
+            if (loan.callbacks() == 0) {
+                report(9, "skb: " + loan + " was never called back");
+            }
+        }
+        counted(SkbPool.Count.FLAG_WITHOUT_UBUF, "SKBTX_DEV_ZEROCOPY without ubuf: a kernel calls through garbage");
+        counted(SkbPool.Count.COPY_UBUFS_OVERRUN, "skb_copy_ubufs writes past frags[]");
+    }
+
+    private void home(String what, long inUse) {
+        if (inUse != 0) {
+            report("balance " + what, "skb: " + inUse + " are not back");
+        }
+    }
+
+    private void counted(SkbPool.Count count, String what) {
+        long n = shop.pool().counters().value(count);
+        if (n > 0) {
+            report("counter " + count, "skb: " + n + " times: " + what);
+        }
+    }
+}
