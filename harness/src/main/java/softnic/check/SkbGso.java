@@ -1,7 +1,6 @@
 package softnic.check;
 
 import java.nio.ByteBuffer;
-import java.util.SplittableRandom;
 import softnic.mm.Errno;
 import softnic.net.EthHeader;
 import softnic.net.Ipv4Header;
@@ -23,9 +22,9 @@ final class SkbGso {
 
     private final SkbWorkshop shop;
     private final SkbModel model;
-    private final SplittableRandom random;
+    private final SkbDice random;
 
-    SkbGso(SkbWorkshop shop, SkbModel model, SplittableRandom random) {
+    SkbGso(SkbWorkshop shop, SkbModel model, SkbDice random) {
         this.shop = shop;
         this.model = model;
         this.random = random;
@@ -67,11 +66,17 @@ final class SkbGso {
         } else if (refuses && err != -Errno.EINVAL && !shop.isShort(skb.headlen())) {
             model.report("errno", "gso: " + packet + " of type " + skb.shinfo().gsoType() + " and mss " + mss + ": "
                     + Errno.name(err) + ", not EINVAL");
-        } else if (!refuses && err != 0) {
+        } else if (!refuses && err != 0 && !shop.isShort(skb.headlen())) {
             model.failed(packet, err, skb.headlen());
         }
-        if (err != 0) {
+        if (err != 0 || lies) {
             packet.dropped = true;              // it may have been changed; the caller can only drop it
+            for (SkBuff segment = SkbSurgery.takeSegments(skb); segment != null;) {
+                SkBuff next = segment.next();
+                segment.next(null);
+                segment.kfree();
+                segment = next;
+            }
             model.free(packet, false);
         } else {
             sent(packet, headers, headers + (v6 && !tcp ? UDP : 0), mss, tcp);

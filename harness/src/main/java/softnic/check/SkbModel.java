@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
 import java.util.function.Predicate;
 import softnic.mm.Errno;
 import softnic.skb.SkBuff;
@@ -18,16 +17,18 @@ import softnic.skb.SkbSharedInfo;
 final class SkbModel {
 
     private static final int KEPT_OF_EACH = 3;
+    /** More than can live: where a packet stands does not depend on how many others there are. */
+    private static final int SLOTS = 64;
 
     private final SkbWorkshop shop;
-    private final SplittableRandom random;
-    private final List<SkbPacket> live = new ArrayList<>();
+    private final SkbDice random;
+    private final SkbPacket[] live = new SkbPacket[SLOTS];
     private final Map<String, Integer> kinds = new LinkedHashMap<>();
     private final List<String> wrong = new ArrayList<>();
-    private String operation = "";
+    private String name = "";
     private int number;
 
-    SkbModel(SkbWorkshop shop, SplittableRandom random) {
+    SkbModel(SkbWorkshop shop, SkbDice random) {
         this.shop = shop;
         this.random = random;
     }
@@ -35,28 +36,40 @@ final class SkbModel {
     // ---- who lives
 
     int count() {
-        return live.size();
+        int n = 0;
+        for (SkbPacket packet : live) {
+            n += packet == null ? 0 : 1;
+        }
+        return n;
     }
 
     /** Adds a packet; null, for want of memory, is no packet. */
     SkbPacket add(SkbPacket packet) {
         if (packet != null) {
-            live.add(packet);
+            replace(null, packet);
         }
         return packet;
     }
 
     /** It is somebody else's now, or was freed. */
     void remove(SkbPacket packet) {
-        live.remove(packet);
+        replace(packet, null);
+    }
+
+    private void replace(SkbPacket old, SkbPacket packet) {
+        int slot = 0;
+        while (live[slot] != old) {
+            slot++;
+        }
+        live[slot] = packet;
     }
 
     /** Any that fits, or null. */
     SkbPacket pick(Predicate<SkbPacket> fits) {
-        int first = live.isEmpty() ? 0 : random.nextInt(live.size());
-        for (int i = 0; i < live.size(); i++) {
-            SkbPacket packet = live.get((first + i) % live.size());
-            if (fits.test(packet)) {
+        int first = random.nextInt(SLOTS);
+        for (int i = 0; i < SLOTS; i++) {
+            SkbPacket packet = live[(first + i) % SLOTS];
+            if (packet != null && fits.test(packet)) {
                 return packet;
             }
         }
@@ -67,7 +80,7 @@ final class SkbModel {
     void free(SkbPacket packet, boolean sent) {
         look(packet);
         if (--packet.users == 0) {
-            live.remove(packet);
+            remove(packet);
         }
         if (sent) {
             packet.skb.consume();
@@ -78,10 +91,18 @@ final class SkbModel {
 
     // ---- what is wrong
 
-    void begin(String name) {
-        operation = name;
-        number++;
+    /** @param operation its name and its number, for who reads what went wrong */
+    void begin(String operation, int number) {
+        name = operation;
+        this.number = number;
         shop.begin();
+    }
+
+    /** Whoever has got pages back has written into them: now it shows who still reads them. */
+    void finish() {
+        if (shop.isOverwritten()) {
+            look();
+        }
     }
 
     /** Notes what no invariant of the list says. */
@@ -96,13 +117,13 @@ final class SkbModel {
     }
 
     private String after() {
-        return ", after " + operation + ", operation " + number;
+        return ", after " + name + ", operation " + number;
     }
 
     /** An operation failed: memory must have been short. @param head bytes of the head that it needed */
     void failed(SkbPacket packet, int err, int head) {
         if (err != -Errno.ENOMEM || !shop.isShort(head)) {
-            report("errno", "skb: " + operation + " of " + packet + " is -" + Errno.name(err) + (shop.isShort(head)
+            report("errno", "skb: " + name + " of " + packet + " is -" + Errno.name(err) + (shop.isShort(head)
                     ? ", not -ENOMEM" : ", though memory is not short"));
         }
     }
@@ -129,9 +150,17 @@ final class SkbModel {
         packet.believe(shop);
     }
 
+    private void look() {
+        for (SkbPacket packet : live) {
+            if (packet != null) {
+                look(packet);
+            }
+        }
+    }
+
     /** All bytes, all counts. */
     void lookAtAll() {
-        live.forEach(this::look);
+        look();
         shop.pool().check(shop.violations());
         references();
         account();
@@ -141,8 +170,10 @@ final class SkbModel {
     private void references() {
         List<SkBuff> all = new ArrayList<>();
         for (SkbPacket packet : live) {
-            all.add(packet.skb);
-            addList(all, packet.skb);
+            if (packet != null) {
+                all.add(packet.skb);
+                addList(all, packet.skb);
+            }
         }
         for (SkBuff skb : all) {
             SkbSharedInfo shinfo = skb.shinfo();
@@ -155,7 +186,7 @@ final class SkbModel {
             }
         }
         for (SkbPacket packet : live) {
-            if (packet.skb.users() != packet.users) {
+            if (packet != null && packet.skb.users() != packet.users) {
                 report("users", "skb: " + packet + " has " + packet.users + " users");
             }
         }
@@ -203,10 +234,10 @@ final class SkbModel {
 
     /** Frees all, in any order; then nothing may be left. */
     void end() {
-        begin("the end");
         lookAtAll();
-        while (!live.isEmpty()) {
-            free(live.get(random.nextInt(live.size())), random.nextBoolean());
+        for (SkbPacket last = pick(p -> true); last != null; last = pick(p -> true)) {
+            free(last, random.nextBoolean());
+            finish();
         }
         account();
         home("skbs", shop.pool().inUse());

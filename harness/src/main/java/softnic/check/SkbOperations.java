@@ -1,6 +1,5 @@
 package softnic.check;
 
-import java.util.SplittableRandom;
 import softnic.Behaviour;
 import softnic.mm.Errno;
 import softnic.skb.SkBuff;
@@ -18,9 +17,9 @@ final class SkbOperations {
 
     private final SkbWorkshop shop;
     private final SkbModel model;
-    private final SplittableRandom random;
+    private final SkbDice random;
 
-    SkbOperations(SkbWorkshop shop, SkbModel model, SplittableRandom random) {
+    SkbOperations(SkbWorkshop shop, SkbModel model, SkbDice random) {
         this.shop = shop;
         this.model = model;
         this.random = random;

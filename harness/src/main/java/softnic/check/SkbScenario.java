@@ -32,9 +32,6 @@ record SkbScenario(long seed, Edition edition, Set<Fault> faults, int operations
     private static final int MAX_PACKETS = 20;
     private static final int LOOK_EVERY = 8;
 
-    /** What a seed chooses; a number for each stream. */
-    private enum Choice { SIZE, OPERATION, PACKET, BYTES }
-
     /** What can be done, and how often that is, beside the others. */
     private enum Operation {
         LEND(12), LEND_SHARED(8), LEND_LARGE(2), ALLOC_LINEAR(6), ALLOC_PAGES(7), CLONE(9), COPY(3), PSKB_COPY(5),
@@ -64,13 +61,9 @@ record SkbScenario(long seed, Edition edition, Set<Fault> faults, int operations
     }
 
     static SkbScenario of(long seed, Edition edition, Set<Fault> faults) {
-        SplittableRandom size = random(seed, Choice.SIZE);
+        SplittableRandom size = CheckScenario.random(seed, "skb", 0);
         return new SkbScenario(seed, edition, faults, size.nextInt(MIN_OPERATIONS, MAX_OPERATIONS + 1),
                 size.nextInt(MIN_PACKETS + 2, MAX_PACKETS + 1));
-    }
-
-    private static SplittableRandom random(long seed, Choice choice) {
-        return CheckScenario.random(seed, "skb", choice.ordinal());
     }
 
     @Override
@@ -79,9 +72,10 @@ record SkbScenario(long seed, Edition edition, Set<Fault> faults, int operations
         Map<String, Long> fired = new TreeMap<>();
         long[] counts = new long[2];
         CheckedRun.catching(violations, () -> {
-            try (SkbWorkshop shop = new SkbWorkshop(edition, injection(), random(seed, Choice.BYTES))) {
-                SkbModel model = new SkbModel(shop, random(seed, Choice.PACKET));
-                CheckedRun.catching(violations, () -> run(shop, model));
+            SkbDice random = new SkbDice(seed);
+            try (SkbWorkshop shop = new SkbWorkshop(edition, injection(), random)) {
+                SkbModel model = new SkbModel(shop, random);
+                CheckedRun.catching(violations, () -> run(shop, model, random));
                 violations.addAll(model.violations());
                 for (FaultPoint point : FaultPoint.values()) {
                     fired.put(point.name(), shop.faults().failed(point));
@@ -103,20 +97,23 @@ record SkbScenario(long seed, Edition edition, Set<Fault> faults, int operations
         return injection;
     }
 
-    private void run(SkbWorkshop shop, SkbModel model) {
-        SplittableRandom random = random(seed, Choice.OPERATION);
+    private void run(SkbWorkshop shop, SkbModel model, SkbDice random) {
         SkbOperations one = new SkbOperations(shop, model, random);
         SkbSurgery several = new SkbSurgery(shop, model, random);
         SkbGso gso = new SkbGso(shop, model, random);
         for (int i = 1; i <= operations; i++) {
-            Operation next = model.count() >= packets ? Operation.FREE
-                    : Operation.ALL.get(random.nextInt(Operation.ALL.size()));
-            model.begin(next.name());
+            random.begin(i);
+            Operation any = Operation.ALL.get(random.nextInt(Operation.ALL.size()));
+            Operation next = model.count() < packets ? any : Operation.FREE;
+            model.begin(next.name(), i);
             run(next, one, several, gso);
+            model.finish();
             if (i % LOOK_EVERY == 0) {
                 model.lookAtAll();
             }
         }
+        random.begin(0);
+        model.begin("the end", 0);
         model.end();
     }
 

@@ -1,7 +1,6 @@
 package softnic.check;
 
 import java.util.Arrays;
-import java.util.SplittableRandom;
 import softnic.mm.Errno;
 import softnic.skb.SkBuff;
 import softnic.skb.SkbCopy;
@@ -16,9 +15,9 @@ final class SkbSurgery {
 
     private final SkbWorkshop shop;
     private final SkbModel model;
-    private final SplittableRandom random;
+    private final SkbDice random;
 
-    SkbSurgery(SkbWorkshop shop, SkbModel model, SplittableRandom random) {
+    SkbSurgery(SkbWorkshop shop, SkbModel model, SkbDice random) {
         this.shop = shop;
         this.model = model;
         this.random = random;

@@ -7,7 +7,6 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.SplittableRandom;
 import softnic.Behaviour;
 import softnic.Edition;
 import softnic.mm.FaultInjection;
@@ -79,7 +78,7 @@ final class SkbWorkshop implements AutoCloseable {
     }
 
     private final Edition edition;
-    private final SplittableRandom random;
+    private final SkbDice random;
     private final FaultInjection faults;
     private final PhysMem memory;
     private final GuestMemory guest;
@@ -96,10 +95,11 @@ final class SkbWorkshop implements AutoCloseable {
     private final List<SkbLoan> loans = new ArrayList<>();
     private final Violations violations = new Violations();
     private int writes;
+    private int writesSeen;
     private long failed;
     private long born;
 
-    SkbWorkshop(Edition edition, FaultInjection faults, SplittableRandom random) {
+    SkbWorkshop(Edition edition, FaultInjection faults, SkbDice random) {
         this.edition = edition;
         this.random = random;
         this.faults = faults;
@@ -282,6 +282,13 @@ final class SkbWorkshop implements AutoCloseable {
             memory.segment(hpa).asSlice(PhysMem.offset(hpa), LARGE_SIZE).fill((byte) ++writes);
             home.put();
         }
+    }
+
+    /** True if the user has written since this was last asked. */
+    boolean isOverwritten() {
+        boolean more = writes != writesSeen;
+        writesSeen = writes;
+        return more;
     }
 
     boolean isUsers(Page page) {
