@@ -101,7 +101,11 @@ final class SkbModel {
     /** Whoever has got pages back has written into them: now it shows who still reads them. */
     void finish() {
         if (shop.isOverwritten()) {
-            look();
+            for (SkbPacket packet : live) {
+                if (packet != null && packet.hasUserPages(shop)) {
+                    look(packet);
+                }
+            }
         }
     }
 

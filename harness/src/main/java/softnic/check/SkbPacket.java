@@ -42,6 +42,24 @@ final class SkbPacket {
         return skb.shinfo().fragList() != null;
     }
 
+    boolean hasUserPages(SkbWorkshop shop) {
+        return hasUserPages(shop, skb);
+    }
+
+    private static boolean hasUserPages(SkbWorkshop shop, SkBuff one) {
+        for (int i = 0; i < one.shinfo().nrFrags(); i++) {
+            if (shop.isUsers(one.shinfo().frag(i).page())) {
+                return true;
+            }
+        }
+        for (SkBuff list = one.shinfo().fragList(); list != null; list = list.next()) {
+            if (hasUserPages(shop, list)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     void drop(int front) {
         bytes = Arrays.copyOfRange(bytes, front, bytes.length);
     }

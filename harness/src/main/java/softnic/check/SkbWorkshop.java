@@ -33,7 +33,7 @@ final class SkbWorkshop implements AutoCloseable {
 
     /** Fewer packets live than could: only a fault makes memory short. */
     private static final int SKBS = 112;
-    private static final int FEWER_HEADS = 16;
+    private static final int FEWER_HEADS = 32;
     private static final int PAGES = 256;
     private static final int GUEST_PAGES = 192;
     private static final int LARGE_PAGES = 8;
