@@ -61,8 +61,8 @@ final class CheckCommand implements Callable<Integer> {
     private String faults;
 
     @Option(names = "--fix", paramLabel = "PART=VALUE,...", split = ",",
-            description = "Parts that the seed shall not choose: room (house); of the house size, duration (ns), ring, "
-                + "pending, event-idx, indirect, zero-copy. For the smallest scenario of a failure.")
+            description = "Parts that the seed shall not choose: room (house, skb); of the house size, duration (ns), ring, "
+                + "pending, event-idx, indirect, zero-copy; of skb operations, packets. For the smallest scenario of a failure.")
     private Map<String, String> fix = new LinkedHashMap<>();
 
     @Option(names = "--list", description = "Lists the invariants, and where each is checked. Runs nothing.")

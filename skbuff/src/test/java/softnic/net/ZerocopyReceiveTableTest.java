@@ -103,7 +103,7 @@ class ZerocopyReceiveTableTest {
         assertThat(shop.content(skb)).isEqualTo(Arrays.copyOfRange(frame, EthHeader.ETH_HLEN, frame.length));
     }
 
-    /** As in deliver_skb, but the listener is told that there was a packet in the kernels that copy in its clone. */
+    /** Where deliver_skb copies, packet_rcv is not called; where it does not, its clone fails: a drop. */
     @Test
     void deliverSkbWithoutMemoryShowsNothingAndThePacketGoesOn() {
         PacketSock sock = listener();

@@ -20,7 +20,8 @@ import softnic.trace.Violations;
 /**
  * What each function of net/core/skbuff.c does with a packet of user pages, one test a function: in each kernel, with
  * its bugs and without. The tests of {@code skb_segment} are in GsoTest and SkbSegmentTest, that of
- * {@code skb_gro_receive} is none: it takes no packet that is sent.
+ * {@code skb_gro_receive} is none: it takes no packet that is sent;
+ * those of {@code deliver_skb} and {@code netif_receive_skb} are in ZerocopyReceiveTableTest.
  */
 @ParameterizedClass(name = "{0}")
 @MethodSource("editions")
