@@ -49,7 +49,9 @@ final class SkbGso {
         SkBuff skb = packet.skb;
         skb.protocol(v6 ? EthHeader.ETH_P_IPV6 : EthHeader.ETH_P_IP);
         skb.resetMacHeader();
+        skb.transportHeaderAt(l4);
         skb.checksumPartial(l4, tcp ? 16 : UDP_CHECK);
+        packet.believe(shop);
         int honest = tcp ? v6 ? SkbSharedInfo.SKB_GSO_TCPV6 : SkbSharedInfo.SKB_GSO_TCPV4 : SkbSharedInfo.SKB_GSO_UDP;
         int other = tcp ? SkbSharedInfo.SKB_GSO_UDP : v6 ? SkbSharedInfo.SKB_GSO_TCPV6 : SkbSharedInfo.SKB_GSO_TCPV4;
         skb.shinfo().gso((lies ? other : honest) | SkbSharedInfo.SKB_GSO_DODGY, mss);

@@ -142,7 +142,14 @@ final class SkbModel {
 
     /** A packet has the bytes that it must have. */
     void look(SkbPacket packet) {
-        if (packet.dropped || packet.isSound(shop)) {
+        if (packet.dropped) {
+            return;
+        }
+        if (!packet.isTransportSound()) {
+            report("header", "skb: " + packet + " has its transport header at " + packet.skb.transportOffset() + ", is summed from "
+                    + packet.skb.checksumStartOffset() + ", must be " + packet.transport);
+        }
+        if (packet.isSound(shop)) {
             return;
         }
         String where = "skb: byte " + packet.wrongAt() + " of " + packet;

@@ -130,7 +130,7 @@ final class SkbOperations {
     private void child(SkbPacket from, SkBuff skb, int head, boolean mayRefuse) {
         if (skb != null) {
             SkbPacket child = model.add(new SkbPacket(skb, from.bytes));
-            child.large = from.large;
+            child.become(from);
             model.look(child);
         } else if (!mayRefuse) {
             model.failed(from, -Errno.ENOMEM, head);
@@ -336,8 +336,11 @@ final class SkbOperations {
         if (done != may) {
             model.report("recycle", "skb: " + of + (done ? " was recycled" : " was refused"));
         }
+        if (done && of.skb.len() + of.skb.headroom() != 0) {
+            model.report("recycle", "skb: " + of + " is not empty");
+        }
         if (done) {
-            of.cut(0);
+            of.believe(shop);
             of.headerReleased = false;
         }
         model.look(of);

@@ -13,6 +13,8 @@ final class SkbPacket {
     final SkBuff skb;
     byte[] bytes;
     int users = 1;
+    /** Where the transport header and what is summed begin, counted from data: it moves when bytes in front come or go. */
+    int transport;
     /** Its owner was told that it will be dropped: nobody may read it any more. */
     boolean dropped;
     /** The head belongs to the clones ({@code skb_header_release}). */
@@ -27,6 +29,14 @@ final class SkbPacket {
     SkbPacket(SkBuff skb, byte[] bytes) {
         this.skb = skb;
         this.bytes = bytes;
+        transport = skb.transportOffset();
+    }
+
+    /** It has become what the other is. */
+    void become(SkbPacket other) {
+        bytes = other.bytes;
+        transport = other.transport;
+        large = other.large;
     }
 
     /** True unless another user of it exists, or it is only to be freed: then it may be changed. */
@@ -61,6 +71,7 @@ final class SkbPacket {
     }
 
     void drop(int front) {
+        transport -= front;
         bytes = Arrays.copyOfRange(bytes, front, bytes.length);
     }
 
@@ -75,9 +86,14 @@ final class SkbPacket {
     }
 
     void prepend(byte[] more) {
+        transport += more.length;
         byte[] old = bytes;
         bytes = more;
         append(old);
+    }
+
+    boolean isTransportSound() {
+        return skb.transportOffset() == transport && skb.checksumStartOffset() == transport;
     }
 
     /** Compares each piece of the packet, read without any of the code under test. */
@@ -131,6 +147,7 @@ final class SkbPacket {
     /** Takes what is there for what must be: said once is enough. */
     void believe(SkbWorkshop shop) {
         bytes = new byte[skb.len()];
+        transport = skb.transportOffset();
         read(shop, skb, 0);
     }
 

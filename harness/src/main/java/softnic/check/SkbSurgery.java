@@ -32,9 +32,8 @@ final class SkbSurgery {
         }
         model.look(to);
         if (SkbCopy.morph(to.skb, from.skb)) {
-            to.bytes = from.bytes;
+            to.become(from);
             to.headerReleased = false;
-            to.large = from.large;
         } else {
             model.failed(from, -Errno.ENOMEM, from.skb.headlen());
         }
@@ -49,6 +48,7 @@ final class SkbSurgery {
         if (to == null) {
             return;
         }
+        to.skb.orphan();
         int len = random.nextInt(from.skb.len());
         int err = SkbSplit.split(from.skb, to.skb, len);
         if (err != 0) {
@@ -82,7 +82,7 @@ final class SkbSurgery {
         int shifted = SkbSplit.shift(to.skb, from.skb, bytes);
         if (shifted == bytes) {
             to.append(Arrays.copyOf(from.bytes, bytes));
-            from.drop(bytes);
+            from.bytes = Arrays.copyOfRange(from.bytes, bytes, from.bytes.length);
             to.large |= from.large;
         } else if (shifted != 0) {
             model.report("shift", "skb: " + shifted + " of " + bytes + " bytes went from " + from + " to " + to);
@@ -170,7 +170,9 @@ final class SkbSurgery {
             System.arraycopy(of.bytes, at, bytes, headers, n);
             SkBuff next = segment.next();
             segment.next(null);
-            model.add(new SkbPacket(segment, bytes)).large = of.large;
+            SkbPacket packet = model.add(new SkbPacket(segment, bytes));
+            packet.large = of.large;
+            packet.transport = of.transport;
             segment = next;
             at += n;
         }

@@ -126,6 +126,9 @@ final class SkbWorkshop implements AutoCloseable {
         }
         skb.reserve(headroom);
         skb.put(bytes.length);
+        if (random.nextInt(3) == 0) {
+            sock.setOwnerW(skb);
+        }
         return born(skb, bytes);
     }
 
@@ -229,6 +232,9 @@ final class SkbWorkshop implements AutoCloseable {
             write(skb.shinfo().frag(i).hpa(), bytes, at, skb.shinfo().frag(i).size());
             at += skb.shinfo().frag(i).size();
         }
+        int transport = random.nextInt(100);
+        skb.transportHeaderAt(transport);
+        skb.checksumPartial(transport, 0);
         return new SkbPacket(skb, bytes);
     }
 
