@@ -12,18 +12,15 @@ import softnic.Edition;
 import softnic.mm.FaultInjection;
 import softnic.mm.FaultPoint;
 import softnic.mm.GuestMemory;
-import softnic.mm.IoVec;
 import softnic.mm.Page;
 import softnic.mm.PageAllocator;
 import softnic.mm.PhysMem;
 import softnic.net.Gso;
-import softnic.net.Sock;
 import softnic.sched.CostTable;
 import softnic.sched.VirtualTimeRunner;
 import softnic.skb.SkBuff;
 import softnic.skb.SkbPool;
 import softnic.skb.SkbSharedInfo;
-import softnic.skb.UbufInfo;
 import softnic.skb.UbufInfoMsgzc;
 import softnic.trace.Trace;
 import softnic.trace.Violations;
@@ -45,38 +42,6 @@ final class SkbWorkshop implements AutoCloseable {
     private static final int PLENTY = 6000;
     private static final FaultPoint[] SHORTAGES = {FaultPoint.PAGE_ALLOC, FaultPoint.SLAB, FaultPoint.PIN};
 
-    /** A socket that only sends, as far as memory is concerned. */
-    static final class Charged extends Sock {
-
-        Charged(SkbPool pool, PageAllocator pages) {
-            super(pool, pages, Integer.MAX_VALUE);
-        }
-
-        SkBuff alloc(int linear, int data) {
-            return allocSendPskb(linear, data);
-        }
-
-        @Override
-        public int sendmsg(IoVec iov, int lenBytes, UbufInfo ubuf) {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public int recvmsg(IoVec iov, int lenBytes) {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public int peekHeadLen() {
-            return 0;
-        }
-
-        @Override
-        public int vnetHdrSz() {
-            return 0;
-        }
-    }
-
     private final Edition edition;
     private final SkbDice random;
     private final FaultInjection faults;
@@ -85,7 +50,7 @@ final class SkbWorkshop implements AutoCloseable {
     private final PageAllocator pages;
     private final PageAllocator large;
     private final SkbPool pool;
-    private final Charged sock;
+    private final SkbSock sock;
     private final Trace trace;
     private final Gso gso;
     private final Arena arena = Arena.ofConfined();
@@ -111,7 +76,7 @@ final class SkbWorkshop implements AutoCloseable {
         VirtualTimeRunner runner = new VirtualTimeRunner(CostTable.free());
         trace = new Trace(Trace.Level.FINGERPRINT, runner, edition.names(), 0);
         pool = new SkbPool(memory, pages, edition, runner, trace, SKBS, FEWER_HEADS);
-        sock = new Charged(pool, pages);
+        sock = new SkbSock(pool, pages);
         gso = new Gso(pool, runner, trace);
         faults.arm();
     }
@@ -364,7 +329,7 @@ final class SkbWorkshop implements AutoCloseable {
         return pool;
     }
 
-    Charged sock() {
+    SkbSock sock() {
         return sock;
     }
 
