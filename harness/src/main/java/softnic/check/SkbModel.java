@@ -146,8 +146,8 @@ final class SkbModel {
             return;
         }
         if (!packet.isTransportSound()) {
-            report("header", "skb: " + packet + " has its transport header at " + packet.skb.transportOffset() + ", is summed from "
-                    + packet.skb.checksumStartOffset() + ", must be " + packet.transport);
+            report("header", "skb: " + packet + " has its transport header at " + packet.skb.transportOffset()
+                    + ", is summed from " + packet.skb.checksumStartOffset() + ", must be " + packet.transport);
         }
         if (packet.isSound(shop)) {
             return;
