@@ -211,7 +211,8 @@ final class SkbOperations {
         }
         byte[] header = shop.randomBytes(1 + random.nextInt(60));
         int missing = Math.max(0, header.length - of.skb.headroom());
-        if (missing == 0 && !of.skb.isHeaderCloned() || expand(of, missing, 0)) {
+        boolean own = !of.skb.isCloned() || !of.skb.isHeaderCloned() && !of.pulled;
+        if (missing == 0 && own || expand(of, missing, 0)) {
             of.skb.push(header.length);
             shop.write(of.skb.dataHpa(), header, 0, header.length);
             of.prepend(header);

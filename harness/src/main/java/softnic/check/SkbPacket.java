@@ -19,6 +19,8 @@ final class SkbPacket {
     boolean dropped;
     /** The head belongs to the clones ({@code skb_header_release}). */
     boolean headerReleased;
+    /** Its data begins behind that of a clone: what lies in front is the clone's payload. */
+    boolean pulled;
     /** Large pages are in it, or copies of them. */
     boolean large;
 
@@ -37,6 +39,7 @@ final class SkbPacket {
         bytes = other.bytes;
         transport = other.transport;
         large = other.large;
+        pulled = other.pulled;
     }
 
     /** True unless another user of it exists, or it is only to be freed: then it may be changed. */
@@ -72,6 +75,7 @@ final class SkbPacket {
 
     void drop(int front) {
         transport -= front;
+        pulled |= skb.isCloned();
         bytes = Arrays.copyOfRange(bytes, front, bytes.length);
     }
 
