@@ -22,6 +22,8 @@ public interface CheckScenario {
     enum Room {
         /** A guest, its host, the NIC and the far end. */
         HOUSE,
+        /** Packets alone: all that copies, shares, moves and frees them. */
+        SKB,
         /** Taps and their macvlans, with a hostile guest above and a device below. */
         MACVTAP,
         /** vhost between a guest that may be hostile and a network that does what it likes. */
@@ -51,6 +53,7 @@ public interface CheckScenario {
         Room where = room != null ? room : Room.values()[random(seed, "room", 0).nextInt(Room.values().length)];
         return switch (where) {
             case HOUSE -> HouseScenario.of(seed, kernel, wrong);
+            case SKB -> SkbScenario.of(seed, kernel, wrong);
             case MACVTAP -> MacvtapScenario.of(seed, kernel, wrong);
             case VHOST -> VhostScenario.of(seed, kernel, wrong);
         };

@@ -64,6 +64,7 @@ final class CheckCommand implements Callable<Integer> {
     @Option(names = "--fix", paramLabel = "PART=VALUE,...", split = ",",
             description = {"Parts that the seed shall not choose, as the smallest scenario of a failure names them: room, and of",
                 "  house    size, duration (ns), ring, pending, streams, deep, event-idx, indirect, zero-copy",
+                "  skb      operations, packets",
                 "  macvtap  steps, skip, taps, ring, queue, sndbuf, features (a mask)",
                 "  vhost    tx, rx, rounds, event-idx, mergeable, log, zero-copy"})
     private Map<String, String> fix = new LinkedHashMap<>();

@@ -110,7 +110,8 @@ public final class CheckedRun {
         return new Outcome(trace.fingerprint(), packets[0], List.copyOf(violations), Map.copyOf(fired));
     }
 
-    private static void catching(List<String> violations, Runnable step) {
+    /** Runs a step of a check; whatever it throws is a violation. */
+    public static void catching(List<String> violations, Runnable step) {
         try {
             step.run();
         } catch (VirtualMachineError e) {
