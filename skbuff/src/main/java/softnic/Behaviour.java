@@ -74,6 +74,8 @@ public enum Behaviour {
     TAP_RESERVE(since(Kernel.V4_20), "headroom of TAP_RESERVE bytes in front of the Ethernet header"),
 
     // vhost
+    FEATURES_FLUSH(until(Kernel.V3_14), "VHOST_SET_FEATURES waits for zero-copy packets in the network"),
+    FEATURES_OF_RINGS(since(Kernel.V4_20), "acked features are the ring's, and VHOST_RESET_OWNER forgets them (3.17)"),
     AVAIL_IDX_CACHED(since(Kernel.V4_20),
             "vhost_get_vq_desc reads the guest's index again only when it has taken all that it knows of (4.11, e3b56cdd4351)"),
     AVAIL_IDX_KEPT_BY_ENABLE(since(Kernel.V6_1),

@@ -10,7 +10,7 @@ import org.openjdk.jcstress.infra.results.II_Result;
 import softnic.skb.OneSkb;
 import softnic.skb.SkBuff;
 
-/** Two agents queue, and the reader takes meanwhile (two CPUs suffice): each packet comes out once, and no slot is used by two. */
+/** Two agents queue, one of them the reader too: each packet comes out once, and no slot is used by two. */
 @JCStressTest
 @Outcome(id = "1, 1", expect = Expect.ACCEPTABLE, desc = "each once")
 @Outcome(expect = Expect.FORBIDDEN, desc = "lost or doubled")

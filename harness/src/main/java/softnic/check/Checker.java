@@ -1,6 +1,5 @@
 package softnic.check;
 
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.EnumSet;
@@ -10,6 +9,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import softnic.Edition;
 import softnic.Quirk;
 import softnic.host.CheckedRun.Outcome;
@@ -19,9 +19,12 @@ import softnic.host.CheckedRun.Outcome;
  * ours.
  *
  * <p>Each kind of violation needs a cause: quirks of which each alone breaks the same, or else the fewest that break it
- * together. A cause may name fewer quirks than there are: one that hides another's doing. Ours is what has none, what is thrown, and what breaks without quirks.
+ * together. A cause may name fewer quirks than there are: one may hide another's doing. Ours is what has none, what is
+ * thrown, and what breaks without quirks.
  */
 public final class Checker {
+
+    private static final int GROUP = 8;     // quirks that are asked together first
 
     /** Why a kind of violation is seen: any of these quirks, or all together. */
     public record Cause(Set<Quirk> quirks, boolean together) {
@@ -53,7 +56,6 @@ public final class Checker {
     }
 
     private final Function<CheckScenario, Outcome> runner;
-    private final Set<Quirk> shown = EnumSet.noneOf(Quirk.class);       // these are asked one by one, the others together
 
     /** @param runner runs a scenario; the same one always gives the same outcome */
     public Checker(Function<CheckScenario, Outcome> runner) {
@@ -85,16 +87,10 @@ public final class Checker {
     private Map<String, Cause> causes(CheckScenario scenario, Set<String> kinds) {
         Map<String, Cause> causes = new LinkedHashMap<>();
         Map<Quirk, Set<String>> alone = new EnumMap<>(Quirk.class);
-        List<Quirk> others = new ArrayList<>();
-        for (Quirk quirk : Quirk.values()) {
-            if (scenario.edition().has(quirk) && shown.contains(quirk)) {
-                search(scenario, List.of(quirk), kinds, alone);
-            } else if (scenario.edition().has(quirk)) {
-                others.add(quirk);
-            }
+        List<Quirk> suspects = Stream.of(Quirk.values()).filter(scenario.edition()::has).toList();
+        for (int i = 0; i < suspects.size(); i += GROUP) {
+            search(scenario, suspects.subList(i, Math.min(i + GROUP, suspects.size())), kinds, alone);
         }
-        search(scenario, others, kinds, alone);
-        shown.addAll(alone.keySet());
         for (String kind : kinds) {
             Set<Quirk> quirks = EnumSet.noneOf(Quirk.class);
             alone.forEach((quirk, broken) -> {
@@ -108,28 +104,28 @@ public final class Checker {
     }
 
     /**
-     * Finds those of some suspects that break one of the kinds alone: all at once, and if they do, each half. What two of
-     * them hide from each other is not found, unless it is a kind without another cause.
+     * Finds those of some suspects that break one of the kinds alone: if all together do, each is asked. What two of them
+     * hide from each other is not found, unless it is a kind without another cause.
      */
     private void search(CheckScenario scenario, List<Quirk> suspects, Set<String> kinds, Map<Quirk, Set<String>> found) {
-        if (suspects.isEmpty()) {
+        if (Collections.disjoint(broken(scenario, suspects), kinds)) {
             return;
         }
-        Edition edition = scenario.edition().withoutQuirks();
         for (Quirk quirk : suspects) {
+            Set<String> broken = broken(scenario, List.of(quirk));
+            if (!Collections.disjoint(broken, kinds)) {
+                found.put(quirk, broken);
+            }
+        }
+    }
+
+    /** What an edition breaks that has these quirks only. */
+    private Set<String> broken(CheckScenario scenario, List<Quirk> quirks) {
+        Edition edition = scenario.edition().withoutQuirks();
+        for (Quirk quirk : quirks) {
             edition = edition.with(quirk);
         }
-        Set<String> broken = runner.apply(scenario.withEdition(edition)).kinds();
-        int half = suspects.size() / 2;
-        if (Collections.disjoint(broken, kinds)) {
-            return;
-        }
-        if (half == 0) {
-            found.put(suspects.get(0), broken);
-            return;
-        }
-        search(scenario, suspects.subList(0, half), kinds, found);
-        search(scenario, suspects.subList(half, suspects.size()), kinds, found);
+        return runner.apply(scenario.withEdition(edition)).kinds();
     }
 
     /** Takes away one quirk after the other, as long as the kind is still broken. */

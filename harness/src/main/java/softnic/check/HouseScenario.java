@@ -182,8 +182,10 @@ record HouseScenario(long seed, Edition edition, Set<Fault> faults, int messageB
     public HouseScenario with(String key, String value) {
         return switch (key) {
             case "size" -> part(Parts.number(key, value, 1, Scenario.MAX_MESSAGE_BYTES), durationNs, ringSize, pendingStart);
-            case "duration" -> part(messageBytes, Parts.number(key, value, 1, Scenario.MAX_DURATION_NS), ringSize, pendingStart);
-            case "ring" -> part(messageBytes, durationNs, Parts.powerOfTwo(key, value, SHORT_RING, GuestOptions.MAX_RING), pendingStart);
+            case "duration" -> part(messageBytes, Parts.number(key, value, 1, Scenario.MAX_DURATION_NS), ringSize,
+                    pendingStart);
+            case "ring" -> part(messageBytes, durationNs, Parts.powerOfTwo(key, value, SHORT_RING, GuestOptions.MAX_RING),
+                    pendingStart);
             case "pending" -> part(messageBytes, durationNs, ringSize, Parts.number(key, value, 0, 1023));
             case "streams" -> with(Parts.number(key, value, 1, MAX_STREAMS), deep);
             case "deep" -> with(streams, Parts.isOn(key, value));
@@ -268,7 +270,8 @@ record HouseScenario(long seed, Edition edition, Set<Fault> faults, int messageB
         StringBuilder features = new StringBuilder();
         features.append(eventIdx && edition.has(Behaviour.EVENT_IDX) ? " event-idx" : "").append(indirect ? " indirect" : "")
                 .append(zerocopy ? " zero-copy" : " copy");
-        return "seed " + seed + ", edition " + edition.title() + ", " + (deep ? "deep, " : "") + streams + " x " + messageBytes + " B, " + durationNs / 1000 + "us, ring "
+        return "seed " + seed + ", edition " + edition.title() + ", " + (deep ? "deep, " : "") + streams + " x "
+                + messageBytes + " B, " + durationNs / 1000 + "us, ring "
                 + ringSize + "," + features + (pendingStart == 0 ? "" : ", pending from " + pendingStart) + ", faults "
                 + faultNames();
     }

@@ -40,7 +40,7 @@ record MacvtapScenario(long seed, Edition edition, Set<Fault> faults, int steps,
     private static final int LARGE_SNDBUF = 1 << 30;
 
     /** What a seed chooses; a number for each stream. */
-    private enum Choice { STEPS, TAPS, RING, QUEUE, SNDBUF, FEATURES, FAULTS }
+    private enum Choice { STEPS, TAPS, RING, QUEUE, SNDBUF, FEATURES }
 
     MacvtapScenario {
         faults = Collections.unmodifiableSet(faults.isEmpty() ? EnumSet.noneOf(Fault.class) : EnumSet.copyOf(faults));
@@ -173,7 +173,8 @@ record MacvtapScenario(long seed, Edition edition, Set<Fault> faults, int steps,
     @Override
     public String toString() {
         return "seed " + seed + ", edition " + edition.title() + ", macvtap, " + (steps - skip) + " steps, " + taps
-                + (taps == 1 ? " tap" : " taps") + ", ring " + ring + ", queue " + queue + ", sndbuf " + sndbuf + ", features 0x"
+                + (taps == 1 ? " tap" : " taps") + ", ring " + ring + ", queue " + queue + ", sndbuf " + sndbuf
+                + ", features 0x"
                 + Integer.toHexString(features) + ", faults " + faultNames();
     }
 }

@@ -128,9 +128,10 @@ final class TapJudge {
             return;
         }
         String wrong = TapFrames.next(progress, seen);
-        if (wrong != null) {
-            breaches.add(TapHost.isPoison(seen.bytes(), progress.packet.frame) ? "stale memory"
-                    : seen.verified() ? "checksum" : "invariant 40", who + ": " + progress.packet + ' ' + wrong);
+        boolean stale = TapHost.isPoison(seen.bytes(), progress.packet.frame);
+        if (wrong != null || stale) {
+            breaches.add(stale ? "stale memory" : seen.verified() ? "checksum" : "invariant 40",
+                    who + ": " + progress.packet + ' ' + (stale ? "shows what the head held before" : wrong));
         }
     }
 

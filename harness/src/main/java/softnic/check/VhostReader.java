@@ -1,7 +1,5 @@
 package softnic.check;
 
-import java.util.ArrayDeque;
-import java.util.Deque;
 import softnic.virtio.VirtioNetHdr;
 
 /** What a driver finds in its receive buffers: packet by packet what the socket wrote, and nothing behind it. */

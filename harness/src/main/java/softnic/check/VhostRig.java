@@ -39,7 +39,7 @@ final class VhostRig implements Cpu, ScriptedSock.Watch {
     private static final int WEIGHT = 0x80000;          // bytes and turns after which a call ends
     private static final int TURNS = 256;
     private static final int IN_A_CIRCLE = 1200;        // steps in which nothing moved; more than a bounded turn has
-    private static final int TRACED = 64;
+    private static final int TRACED = 4096;              // of a step: two calls a head
 
     final VhostScenario scenario;
     final Edition edition;
@@ -87,7 +87,8 @@ final class VhostRig implements Cpu, ScriptedSock.Watch {
         int sndbuf = full ? SMALL_SNDBUF : random.nextInt(4) == 0 ? 16 * SMALL_SNDBUF : Integer.MAX_VALUE;
         int refused = random.nextInt(3) == 0 ? 40 + random.nextInt(100) : 0;
         for (int i = 0; i < socks.length; i++) {
-            socks[i] = new ScriptedSock(pool, pages, poolSize(scenario) / 2, sndbuf, scenario.zerocopy(), this, scenario.random("sock" + i), refused);
+            socks[i] = new ScriptedSock(pool, pages, poolSize(scenario) / 2, sndbuf, scenario.zerocopy(),
+                    this, scenario.random("sock" + i), refused);
         }
         tx = new RingWatch(place, edition, net.tx(), TX, scenario.txRing(), base[TX], violations);
         rx = new RingWatch(place, edition, net.rx(), RX, scenario.rxRing(), base[RX], violations);
@@ -130,7 +131,8 @@ final class VhostRig implements Cpu, ScriptedSock.Watch {
         for (int i = 0; i < maxSteps && step(); i++) {
             if (turns > IN_A_CIRCLE && !inCircle) {
                 inCircle = true;
-                broken.add("circle: the worker has made " + turns + " steps in which nothing was taken, sent, received or reported");
+                broken.add("circle: the worker has made " + turns
+                        + " steps in which nothing was taken, sent, received or reported");
             }
             if (turns > IN_A_CIRCLE || polls()) {
                 turns = 0;
@@ -157,9 +159,7 @@ final class VhostRig implements Cpu, ScriptedSock.Watch {
         inWorker = false;
         steps++;
         trace.forEach((time, context, point, entry) -> callEnds(point, entry));
-        if (trace.lost() > 0) {
-            callEnds(Tracepoint.HANDLE_RX, false);
-        }
+        assert trace.lost() == 0 : trace.lost() + " events of one step are lost";
         trace.clear();
         turns++;
         look(before != socks[0].progress() + socks[1].progress());

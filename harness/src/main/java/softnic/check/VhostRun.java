@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import softnic.host.CheckedRun.Outcome;
 import softnic.mm.FaultPoint;
-import softnic.vhost.VhostDev;
 
 /**
  * One {@link VhostScenario}: guest, network and owner take turns with the worker, and then all comes to rest.
@@ -58,7 +57,9 @@ final class VhostRun {
             VhostRun run = new VhostRun(scenario, arena);
             try {
                 run.run();
-            } catch (RuntimeException | AssertionError e) {
+            } catch (VirtualMachineError e) {
+                throw e;                    // says nothing about the scenario
+            } catch (Throwable e) {
                 violations.add(Outcome.thrown(e));
             }
             violations.addAll(run.rig.violations.kept());
@@ -67,7 +68,7 @@ final class VhostRun {
                 fired.put(point.name(), run.rig.faults.failed(point));
             }
             fired.put(Fault.HOSTILE_RING.name(), run.rig.tx.mistakes() + run.rig.rx.mistakes());
-            fired.put(Fault.FULL_RINGS.name(), run.sock.full());
+            fired.put(Fault.FULL_RINGS.name(), run.rig.socks[0].full() + run.rig.socks[1].full());
             fingerprint = run.rig.fingerprint();
             packets = run.rig.socks[0].moved + run.rig.socks[1].moved;
             run.rig.close();
@@ -155,7 +156,7 @@ final class VhostRun {
     /** An ioctl, which flushes; or the other socket. */
     private void owner() {
         if (random.nextBoolean()) {
-            rig.net.ioctl(VhostDev::setOwner, err -> { });     // refused, and flushes as any other
+            rig.net.ioctl(dev -> dev.setLogFd(null), err -> { });
         } else if (!rig.net.isWaiting()) {
             ScriptedSock other = sock == rig.socks[0] ? rig.socks[1] : rig.socks[0];
             rig.net.setBackend(VhostRig.TX, other, err -> sock = err == 0 ? other : sock);

@@ -43,7 +43,8 @@ record VhostScenario(long seed, Edition edition, Set<Fault> faults, int txRing, 
 
     static VhostScenario of(long seed, Edition edition, Set<Fault> faults) {
         SplittableRandom features = random(seed, Choice.FEATURES.name());
-        return new VhostScenario(seed, edition, faults, ring(random(seed, Choice.TX.name())), ring(random(seed, Choice.RX.name())),
+        return new VhostScenario(seed, edition, faults, ring(random(seed, Choice.TX.name())),
+                ring(random(seed, Choice.RX.name())),
                 40 + random(seed, Choice.ROUNDS.name()).nextInt(80), features.nextInt(3) > 0, features.nextInt(3) > 0,
                 features.nextBoolean(), features.nextInt(5) > 0);
     }

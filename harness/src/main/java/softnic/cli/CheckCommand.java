@@ -24,8 +24,9 @@ import softnic.model.PriceFile;
 
 /** {@code softnic check}: many short runs in which things go wrong, all monitors on. */
 @Command(name = "check", mixinStandardHelpOptions = true, sortOptions = false,
-        description = {"Runs a short scenario for each seed in the virtual world: editions, features, message sizes and "
-            + "faults are the seed's choice. Every invariant that can be watched is watched, and assertions are on. A violation "
+        description = {"Runs a short scenario for each seed in the virtual world. The seed chooses the room (the whole house, or "
+            + "skb, macvtap or vhost alone between hostile neighbours), the edition, sizes, features and faults. Every "
+            + "invariant that can be watched is watched, and assertions are on. A violation "
             + "that quirks explain is the edition's own; any other is a failure, and is made as small as it can be.", ""},
         footer = {"", "Examples:", "  softnic check --seeds 200 --no-quirks",
             "  softnic check --seeds 1 --seed 7 --edition 3.1 --faults pin,late-irq",
@@ -62,7 +63,8 @@ final class CheckCommand implements Callable<Integer> {
     private String faults;
 
     @Option(names = "--fix", paramLabel = "PART=VALUE,...", split = ",",
-            description = {"Parts that the seed shall not choose, as the smallest scenario of a failure names them: room, and of",
+            description = {"Parts that the seed shall not choose, as the smallest scenario of a failure names them:",
+                "  room, one of these, and of it",
                 "  house    size, duration (ns), ring, pending, streams, deep, event-idx, indirect, zero-copy",
                 "  skb      operations, packets",
                 "  macvtap  steps, skip, taps, ring, queue, sndbuf, features (a mask)",

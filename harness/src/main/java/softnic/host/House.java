@@ -247,7 +247,9 @@ final class House implements AutoCloseable {
     void releaseBackend() {
         kernel.vhost().worker().finish();           // live: the threads may have stopped amid a work
         int inFlight = kernel.vhost().releaseBackend();
-        if (inFlight != 0) {
+        if (inFlight < 0) {
+            violations.report(34, "house: the device cannot be released: errno " + -inFlight);
+        } else if (inFlight > 0) {
             violations.report(9, "house: " + inFlight + " zero-copy sends have not completed after the network drained");
         }
     }

@@ -118,7 +118,7 @@ public final class Vmm implements Agent {
             waiting = false;
             resumeNs = cpu.nowNs() + RETRY_NS;
         }
-        return 0;
+        return 1;
     }
 
     /** Any moment will do for one half; the other waits a while for the most telling: the device is lent memory. */
@@ -128,6 +128,9 @@ public final class Vmm implements Agent {
     }
 
     private void answered(int err) {
+        if (err != 0) {
+            house.violations().report(INVARIANT_CLEANED_UP, "vmm: an ioctl that must succeed answers " + err);
+        }
         steps.remove();
         waiting = false;
         resumeNs = Math.max(resumeNs, cpu.nowNs());

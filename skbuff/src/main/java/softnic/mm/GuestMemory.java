@@ -56,7 +56,8 @@ public final class GuestMemory {
         long old = table.userspaceAddr(region);
         VhostMemory moved = VhostMemory.EMPTY;
         for (int i = 0; i < table.regions(); i++) {
-            moved = moved.with(table.guestPhysAddr(i), table.memorySize(i), i == region ? userspaceAddr : table.userspaceAddr(i));
+            moved = moved.with(table.guestPhysAddr(i), table.memorySize(i),
+                    i == region ? userspaceAddr : table.userspaceAddr(i));
         }
         table = moved;
         memory.replace(old, stale);

@@ -30,11 +30,10 @@ public final class PacketSock {
     /** Takes one of the references to {@code skb}; one that others hold too is cloned first. */
     synchronized void receive(SkBuff skb) {
         packets++;
-        boolean full = rmemAlloc + skb.truesize() >= rcvbuf;
-        SkBuff own = full ? null : own(skb);
+        SkBuff own = rmemAlloc + skb.truesize() >= rcvbuf ? null : own(skb);
         if (own == null) {
             drops++;
-            skb.kfree(full ? DropReason.SKB_DROP_REASON_SOCKET_RCVBUFF : DropReason.SKB_DROP_REASON_NOMEM);
+            skb.kfree(DropReason.SKB_DROP_REASON_PACKET_SOCK_ERROR);
             return;
         }
         own.orphan();

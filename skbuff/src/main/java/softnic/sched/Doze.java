@@ -1,17 +1,15 @@
 package softnic.sched;
 
-import java.lang.invoke.VarHandle;
-
 /**
  * Whether a thread may park, and whether it must be unparked: its own side and that of those who wake it.
  *
  * <pre>
- *   sleeper  parked = true,    fence, signalled?  no: parks
- *   waker    signalled = true, fence, parked?     yes: unparks
+ *   sleeper  parked = true,    then signalled?  no: parks
+ *   waker    signalled = true, then parked?     yes: unparks
  * </pre>
  *
- * <p>At least one of the two sees the other. The sleeper looks for work after {@link #end}, so that a signal which that
- * forgets has been heard all the same.
+ * <p>Both are volatile, so at least one of the two sees the other. The sleeper looks for work after {@link #end}, so that
+ * a signal which that forgets has been heard all the same.
  */
 final class Doze {
 
@@ -21,7 +19,6 @@ final class Doze {
     /** The sleeper. @return true if it may park */
     boolean begin() {
         parked = true;
-        VarHandle.fullFence();
         return !signalled;
     }
 
@@ -34,7 +31,6 @@ final class Doze {
     /** Any thread. @return true if the sleeper must be unparked */
     boolean signal() {
         signalled = true;
-        VarHandle.fullFence();
         return parked;
     }
 }

@@ -5,10 +5,8 @@ package softnic.skb;
  * here. {@link SkbPool#drops} counts them in every edition, though older kernels did not.
  */
 public enum DropReason {
-    /** Nobody said. */
+    /** Nobody said. Some kernels free so what was passed on: copies after a broadcast, the original of a segmentation. */
     SKB_DROP_REASON_NOT_SPECIFIED,
-    /** A socket's receive buffer is full. */
-    SKB_DROP_REASON_SOCKET_RCVBUFF,
     /** A checksum is wrong or could not be computed. */
     SKB_DROP_REASON_SKB_CSUM,
     /** Segmentation failed. */

@@ -1,5 +1,6 @@
 package softnic.vhost;
 
+import java.util.function.BooleanSupplier;
 import softnic.Behaviour;
 import softnic.Edition;
 import softnic.Quirk;
@@ -23,6 +24,7 @@ import softnic.net.Sock;
 final class VhostBackend {
 
     private final Edition edition;
+    private final BooleanSupplier hasOwner;
     private final VhostWorker worker;
     private final VhostWork ioctl;
     private final VhostVirtqueue tx;
@@ -38,10 +40,11 @@ final class VhostBackend {
     private final UbufWait wait;
     private boolean releasing;              // the one who waits is release()
 
-    VhostBackend(Edition edition, VhostWorker worker, VhostWork ioctl, VhostVirtqueue tx, VhostVirtqueue rx,
-            TxQueue txQueue, RxQueue rxQueue, VhostZerocopy zcopies, TxPoll txPoll, VhostMonitor txMonitor, VhostMonitor rxMonitor,
-            Runnable pollTx, Runnable pollRxNet) {
+    VhostBackend(Edition edition, BooleanSupplier hasOwner, VhostWorker worker, VhostWork ioctl, VhostVirtqueue tx,
+            VhostVirtqueue rx, TxQueue txQueue, RxQueue rxQueue, VhostZerocopy zcopies, TxPoll txPoll,
+            VhostMonitor txMonitor, VhostMonitor rxMonitor, Runnable pollTx, Runnable pollRxNet) {
         this.edition = edition;
+        this.hasOwner = hasOwner;
         this.worker = worker;
         this.ioctl = ioctl;
         this.tx = tx;
@@ -63,20 +66,14 @@ final class VhostBackend {
      * @param index {@link VhostNet#VHOST_NET_VQ_RX} or {@link VhostNet#VHOST_NET_VQ_TX}
      * @param sock the new backend, or null for none (fd -1)
      * @param then what comes after the old one's packets are back and reported; at once if none is out; not after an error
-     * @return 0; -ENOBUFS for another index; -EFAULT if the ring has no place; -EBUSY while another ioctl waits or a
-     *     work runs, where the kernel would wait for the mutex
+     * @return 0, or as {@link #mayChange}
      */
     int set(int index, Sock sock, Runnable then) {
-        if (index != VhostNet.VHOST_NET_VQ_RX && index != VhostNet.VHOST_NET_VQ_TX) {
-            return -Errno.ENOBUFS;
-        }
-        if (isBusy()) {
-            return -Errno.EBUSY;
+        int err = mayChange(index);
+        if (err != 0) {
+            return err;
         }
         boolean isTx = index == VhostNet.VHOST_NET_VQ_TX;
-        if (!(isTx ? tx : rx).setup().accessOk()) {
-            return -Errno.EFAULT;
-        }
         if (isTx && sock != txQueue.sock) {
             setTx(sock, then);
             return 0;
@@ -86,6 +83,25 @@ final class VhostBackend {
         }
         then.run();
         return 0;
+    }
+
+    /**
+     * What {@code vhost_net_set_backend} asks before it looks at the file.
+     *
+     * @return 0; -EBUSY while another ioctl waits or a work runs, where the kernel would wait for the mutex; -EPERM for a
+     *     device without an owner; -ENOBUFS for another index; -EFAULT if the ring has no place
+     */
+    int mayChange(int index) {
+        if (isBusy()) {
+            return -Errno.EBUSY;
+        }
+        if (!hasOwner.getAsBoolean()) {
+            return -Errno.EPERM;
+        }
+        if (index != VhostNet.VHOST_NET_VQ_RX && index != VhostNet.VHOST_NET_VQ_TX) {
+            return -Errno.ENOBUFS;
+        }
+        return (index == VhostNet.VHOST_NET_VQ_TX ? tx : rx).setup().accessOk() ? 0 : -Errno.EFAULT;
     }
 
     private void setTx(Sock sock, Runnable then) {
@@ -197,6 +213,7 @@ final class VhostBackend {
             return -Errno.EBUSY;
         }
         if (txQueue.sock == null && rxQueue.sock == null && zcopies.pending() == 0) {
+            zcopies.reset();
             then.run();
             return 0;
         }

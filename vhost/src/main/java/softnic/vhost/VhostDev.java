@@ -42,7 +42,7 @@ public final class VhostDev {
     private final BooleanSupplier busy;
     private final VhostVirtqueue[] vqs;
     private boolean owned;
-    private boolean ofDevice;           // the ioctl that runs was not of one ring
+    private boolean wantsFlush;         // what vhost_net_ioctl does after the ioctl that runs
 
     /** @param busy the mutexes are not free */
     VhostDev(Edition edition, BooleanSupplier busy, VhostVirtqueue... vqs) {
@@ -52,12 +52,12 @@ public final class VhostDev {
     }
 
     void beginIoctl() {
-        ofDevice = false;
+        wantsFlush = false;
     }
 
-    /** Since {@link #beginIoctl}, something was said of the whole device. */
-    boolean isOfDevice() {
-        return ofDevice;
+    /** The ioctl since {@link #beginIoctl} was one that ends with {@code vhost_net_flush}, refused or not. */
+    boolean wantsFlush() {
+        return wantsFlush;
     }
 
     boolean hasOwner() {
@@ -66,7 +66,6 @@ public final class VhostDev {
 
     /** May an ioctl of the whole device go on? */
     private int check() {
-        ofDevice = true;
         return busy.getAsBoolean() ? -Errno.EBUSY : owned ? 0 : -Errno.EPERM;
     }
 
@@ -89,6 +88,9 @@ public final class VhostDev {
         for (VhostVirtqueue vq : vqs) {
             vq.reset();
             vq.setup().memory(VhostMemory.EMPTY);
+            if (edition.has(Behaviour.FEATURES_OF_RINGS)) {
+                vq.setup().features(0);
+            }
         }
         owned = false;
     }
@@ -121,6 +123,7 @@ public final class VhostDev {
         for (VhostVirtqueue vq : vqs) {
             vq.setup().features(acked);
         }
+        wantsFlush = edition.has(Behaviour.FEATURES_FLUSH);
         return 0;
     }
 
@@ -133,6 +136,7 @@ public final class VhostDev {
      *     could not use the table, for memory or bits of the log that are not there
      */
     public int setMemTable(int padding, List<Region> regions) {
+        wantsFlush = true;
         int err = check();
         if (err != 0) {
             return err;
@@ -164,6 +168,7 @@ public final class VhostDev {
      * @return 0, or -EFAULT if it is too small for a ring with a backend, which keeps its own; the others have the new one
      */
     public int setLogBase(long base) {
+        wantsFlush = true;
         int err = check();
         if (err == 0) {
             for (VhostVirtqueue vq : vqs) {
@@ -175,6 +180,7 @@ public final class VhostDev {
 
     /** {@code VHOST_SET_LOG_FD}: signalled when pages were logged; null for none. */
     public int setLogFd(EventFd log) {
+        wantsFlush = true;
         int err = check();
         for (int i = 0; i < vqs.length && err == 0; i++) {
             vqs[i].setup().logCtx(log);
@@ -202,7 +208,7 @@ public final class VhostDev {
         return err != 0 ? err : vqs[index].base();
     }
 
-    /** {@code VHOST_SET_VRING_ADDR}: user addresses, and the used ring's guest address for the log. See {@link VringSetup#addr}. */
+    /** {@code VHOST_SET_VRING_ADDR}: user addresses, and the used ring's guest address for the log: {@link VringSetup#addr}. */
     public int setVringAddr(int index, int flags, long desc, long used, long avail, long logGuestAddr) {
         int err = check(index);
         return err != 0 ? err : vqs[index].setAddr(flags, desc, used, avail, logGuestAddr);

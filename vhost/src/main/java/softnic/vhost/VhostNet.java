@@ -122,8 +122,8 @@ public final class VhostNet {
                 Tracepoint.HANDLE_TX_NET, txQueue));
         works[2] = new VhostWork("rx kick", new HandleRx(edition, cpu, trace, rx, pollRx, rxQueue));
         works[3] = new VhostWork("rx net", new HandleRx(edition, cpu, trace, rx, pollRx, rxQueue));
-        backend = new VhostBackend(edition, worker, ioctlWork, tx, rx, txQueue, rxQueue, zcopies, txPoll, txMonitor,
-                rxMonitor, pollTx, () -> worker.queue(works[3]));
+        backend = new VhostBackend(edition, dev::hasOwner, worker, ioctlWork, tx, rx, txQueue, rxQueue, zcopies, txPoll,
+                txMonitor, rxMonitor, pollTx, () -> worker.queue(works[3]));
         tx.setup().onKick(pollTx);
         rx.setup().onKick(pollRx);
         tx.setup().kick(txKick);
@@ -133,9 +133,9 @@ public final class VhostNet {
     // ---- on a device in use
 
     /**
-     * An ioctl of {@link VhostDev}: {@code vhost_dev_ioctl} or {@code vhost_vring_ioctl}, under the mutexes. One of the
-     * whole device ends with {@code vhost_net_flush}: since 3.8 it returns when no zero-copy packet is in the network any
-     * more that was sent before it, so the owner may take old memory away.
+     * An ioctl of {@link VhostDev}: {@code vhost_dev_ioctl} or {@code vhost_vring_ioctl}, under the mutexes. One of memory
+     * or log ends with {@code vhost_net_flush}: since 3.8 it returns when no zero-copy packet is in the network any more
+     * that was sent before it, so the owner may take old memory away.
      *
      * @param call one method of {@link VhostDev}; runs on the worker's agent
      * @param done gets what it answered, when the ioctl returns; on the worker's agent
@@ -145,7 +145,7 @@ public final class VhostNet {
         return leave(() -> {
             dev.beginIoctl();
             result = call.applyAsInt(dev);
-            if (!dev.isOfDevice() || backend.flush(this::settleReturn) != 0) {
+            if (!dev.wantsFlush() || backend.flush(this::settleReturn) != 0) {
                 settleReturn();
             }
         }, done);
@@ -245,8 +245,8 @@ public final class VhostNet {
      *
      * @param index {@link #VHOST_NET_VQ_RX} or {@link #VHOST_NET_VQ_TX}
      * @param sock the socket to serve, or null for none (fd -1)
-     * @return 0; -ENOBUFS for another index; -EFAULT if the ring has no place yet; -EBUSY while a work runs or an ioctl
-     *     waits
+     * @return 0; -EBUSY while a work runs or an ioctl waits; -EPERM without an owner; -ENOBUFS for another index; -EFAULT
+     *     if the ring has no place yet
      */
     public int setBackend(int index, Sock sock) {
         return backend.set(index, sock, NOTHING);
@@ -259,11 +259,9 @@ public final class VhostNet {
      * @return as there, and -ENOTSOCK for anything else
      */
     public int setBackend(int index, FileTable files, int fd) {
-        if (index != VHOST_NET_VQ_RX && index != VHOST_NET_VQ_TX) {
-            return -Errno.ENOBUFS;
-        }
-        if (!(index == VHOST_NET_VQ_TX ? tx : rx).setup().accessOk()) {
-            return -Errno.EFAULT;
+        int err = backend.mayChange(index);
+        if (err != 0) {
+            return err;
         }
         Sock sock = fd == NO_FILE ? null : GetSocket.of(files, fd);
         return sock == null && fd != NO_FILE ? -Errno.ENOTSOCK : setBackend(index, sock);

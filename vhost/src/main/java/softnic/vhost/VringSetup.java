@@ -51,7 +51,7 @@ final class VringSetup {
         usedAlign = edition.has(Behaviour.USED_ALIGN_4) ? 4 : 8;
     }
 
-    /** {@code vhost_vq_reset}, and the eventfds are let go of. Features and memory are the device's. */
+    /** {@code vhost_vq_reset}, and the eventfds are let go of. Features and memory are {@link VhostDev}'s to forget. */
     void reset() {
         active = false;
         num = 1;

@@ -71,6 +71,7 @@ class AllocationTest {
         try (Ram ram = new Ram(256)) {
             VhostNet net = new VhostNet(edition, world, Trace.off(), ram.memory, ram.guest, wait, kick, new EventFd(),
                     new EventFd(), new EventFd(), violations, new VhostNet.Options(true, false, 1000, true));
+            net.dev().setOwner();
             net.tx().setVring(256, 0, Ram.AVAIL, Ram.USED);
             world.add(world.addProcessor("vhost", "vhost", Cost.NONE, Cost.NONE), net.worker(), wait);
             net.setBackend(new Sink());

@@ -43,6 +43,7 @@ final class Bench implements AutoCloseable {
         WaitQueue wait = new WaitQueue();
         net = new VhostNet(edition, world, Trace.off(), ram.memory, ram.guest, wait, txKick, txCall, rxKick, rxCall,
                 violations, new VhostNet.Options(zerocopy, false, 1020, true));
+        net.dev().setOwner();
         if (mergeable) {
             net.rx().setup().features(1L << VhostDev.VIRTIO_NET_F_MRG_RXBUF);
         }

@@ -80,6 +80,8 @@ class VhostBackendTest {
             VhostNet net = new VhostNet(edition, new StepCpu(), softnic.trace.Trace.off(), ram.memory, ram.guest,
                     new softnic.sched.WaitQueue(), new EventFd(), new EventFd(), new EventFd(), new EventFd(),
                     new Violations(), VhostNet.Options.defaults(edition));
+            assertThat(net.setBackend(other)).as("nobody's").isEqualTo(-Errno.EPERM);
+            net.dev().setOwner();
             assertThat(net.setBackend(other)).as("a ring without a place").isEqualTo(-Errno.EFAULT);
             assertThat(net.setBackend(VhostNet.VHOST_NET_VQ_TX, null)).isEqualTo(-Errno.EFAULT);
             net.close();
@@ -264,7 +266,6 @@ class VhostBackendTest {
 
     @Test
     void theOwnerIsForgottenOnceTheNetworkIsQuiet() {
-        assertThat(bench.net.dev().setOwner()).isZero();
         post(1);
         assertThat(bench.net.resetOwner(err -> assertThat(err).isZero())).isZero();
         bench.run();
@@ -273,6 +274,7 @@ class VhostBackendTest {
             bench.sock.complete(1);
             bench.run();
         }
+        assertThat(bench.net.setBackend(other)).as("nobody's any more").isEqualTo(-Errno.EPERM);
         assertThat(bench.net.dev().setOwner()).isZero();
         assertThat(bench.net.setBackend(other)).as("no ring").isEqualTo(-Errno.EFAULT);
     }

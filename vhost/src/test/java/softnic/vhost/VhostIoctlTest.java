@@ -8,6 +8,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
+import softnic.Behaviour;
 import softnic.Edition;
 import softnic.Quirk;
 import softnic.mm.Errno;
@@ -28,7 +29,6 @@ class VhostIoctlTest {
     VhostIoctlTest(Edition edition) {
         this.edition = edition;
         bench = Bench.tx(edition, NUM, true);
-        assertThat(bench.net.dev().setOwner()).isZero();
     }
 
     @AfterEach
@@ -82,6 +82,32 @@ class VhostIoctlTest {
         bench.run();
         assertThat(returned).containsExactly(0);
         comeHome();
+    }
+
+    /** Until the features became the rings' own (3.17) VHOST_SET_FEATURES waited as well, if it was not refused. */
+    @Test
+    void featuresWaitInOldKernels() {
+        post(1);
+        assertThat(bench.net.ioctl(dev -> dev.setFeatures(1L << 63), returned::add)).isZero();
+        bench.run();
+        assertThat(returned).containsExactly(-Errno.EOPNOTSUPP);
+        assertThat(bench.net.ioctl(dev -> dev.setFeatures(0), returned::add)).isZero();
+        bench.run();
+        boolean waits = edition.has(Behaviour.FEATURES_FLUSH) && !edition.has(Quirk.TABLE_CHANGE_RACES_DMA);
+        assertThat(returned.size()).isEqualTo(waits ? 1 : 2);
+        comeHome();
+        assertThat(returned).containsExactly(-Errno.EOPNOTSUPP, 0);
+    }
+
+    /** acked_features are reset with the ring since they are the ring's (vhost_vq_reset). */
+    @Test
+    void aResetForgetsFeaturesOnceTheyAreTheRings() {
+        bench.net.tx().setup().features(1L << VhostDev.VIRTIO_F_NOTIFY_ON_EMPTY);
+        assertThat(bench.net.resetOwner(returned::add)).isZero();
+        bench.run();
+        assertThat(returned).containsExactly(0);
+        assertThat(bench.net.tx().setup().has(VhostDev.VIRTIO_F_NOTIFY_ON_EMPTY))
+                .isEqualTo(!edition.has(Behaviour.FEATURES_OF_RINGS));
     }
 
     @Test
