@@ -3,7 +3,9 @@ package softnic.trace;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import softnic.sched.Cost;
 import softnic.sched.CostTable;
@@ -66,6 +68,39 @@ class TraceTest {
         small.clear();
         small.enter(Tracepoint.HANDLE_TX);
         assertThat(small.count()).isZero();
+    }
+
+    /** Time, function, entry or exit, and context: whoever changes what a fingerprint covers changes this one. */
+    @Test
+    void aFingerprintIsTheSameOnEveryMachine() {
+        Trace trace = trace(Trace.Level.FINGERPRINT, Tracepoint.Names.KERNEL_6_1);
+        trace.enter(Tracepoint.HANDLE_TX);
+        cpu.charge(Cost.VHOST_TX, 7);
+        trace.context(Trace.Context.SOFTIRQ);
+        trace.exit(Tracepoint.HANDLE_TX);
+        trace.mix(4096);
+        assertThat(Long.toHexString(trace.fingerprint())).isEqualTo("fb01367fa2f7efe");
+    }
+
+    @Test
+    void whatHappensLaterOrElsewhereOrComesBackIsAnotherRun() {
+        Set<Long> seen = new HashSet<>();
+        for (int later = 0; later < 2; later++) {
+            for (Trace.Context context : Trace.Context.values()) {
+                for (Tracepoint point : new Tracepoint[] {Tracepoint.HANDLE_TX, Tracepoint.GET_USER}) {
+                    Trace entered = trace(Trace.Level.FINGERPRINT, Tracepoint.Names.KERNEL_6_1);
+                    entered.context(context);
+                    entered.enter(point);
+                    seen.add(entered.fingerprint());
+                    Trace left = trace(Trace.Level.FINGERPRINT, Tracepoint.Names.KERNEL_6_1);
+                    left.context(context);
+                    left.exit(point);
+                    seen.add(left.fingerprint());
+                }
+            }
+            cpu.charge(Cost.VHOST_TX, 1);
+        }
+        assertThat(seen).hasSize(16);
     }
 
     @Test
