@@ -25,7 +25,7 @@ public final class Workshop implements AutoCloseable {
     public final PhysMem memory = new PhysMem();
     public final GuestMemory guest = new GuestMemory(memory);
     public final PageAllocator pages = new PageAllocator(memory, PAGES);
-    public final Cpu cpu = new VirtualTimeRunner(CostTable.free());
+    public final Cpu cpu;
     public final SkbPool pool;
     public final Edition edition;
     private final Arena arena = Arena.ofConfined();
@@ -68,9 +68,14 @@ public final class Workshop implements AutoCloseable {
     }
 
     public Workshop(Edition edition) {
+        this(edition, new VirtualTimeRunner(CostTable.free()), Trace.off());
+    }
+
+    public Workshop(Edition edition, Cpu cpu, Trace trace) {
         this.edition = edition;
+        this.cpu = cpu;
         guest.addRegion(0, ram);
-        pool = new SkbPool(memory, pages, edition, cpu, Trace.off(), SKBS);
+        pool = new SkbPool(memory, pages, edition, cpu, trace, SKBS);
     }
 
     /** A packet of random bytes: {@code linear} in the head, then pieces of guest pages of these sizes. */
