@@ -158,4 +158,17 @@ class TraceTest {
         assertThat(violations.kept()).contains("invariant 23: late", "invariant 50: late").hasSize(52);
         assertThat(violations.counts()).hasSize(50).containsEntry(21, 101L).containsEntry(23, 1L);
     }
+
+    @Test
+    void fiftyAreKeptAndBeyondThemOnlyTheFirstOfEach() {
+        Violations violations = new Violations();
+        for (int number = 1; number <= 20; number++) {
+            for (int i = 1; i <= 4; i++) {
+                violations.report(number, "" + i);
+            }
+        }
+        assertThat(violations.kept()).hasSize(53).contains("invariant 16: 3", "invariant 17: 2", "invariant 20: 1")
+                .doesNotContain("invariant 1: 4", "invariant 17: 3", "invariant 18: 2");
+        assertThat(violations.count()).isEqualTo(80);
+    }
 }
