@@ -16,7 +16,7 @@ import softnic.virtio.Vring;
 final class Bench implements AutoCloseable {
 
     private static final CostTable PRICES = CostTable.free().with(Cost.VHOST_TX, 1_000_000)
-            .with(Cost.VHOST_RUN, 100_000)
+            .with(Cost.VHOST_RUN, 100_000).with(Cost.VHOST_ENABLE_NOTIFY, 200_000)
             .with(Cost.VHOST_RX, 1_000_000).with(Cost.USED_ENTRY, 10_000);
 
     final VirtualTimeRunner world = new VirtualTimeRunner(PRICES);
@@ -49,6 +49,11 @@ final class Bench implements AutoCloseable {
         (rx ? net.rx() : net.tx()).setVring(num, 0, Ram.AVAIL, Ram.USED);
         (rx ? net.tx() : net.rx()).setVring(8, Ram.DATA, Ram.DATA + 256, Ram.DATA + 512);
         world.add(world.addProcessor("vhost", "vhost", Cost.NONE, Cost.NONE), net.worker(), wait);
+    }
+
+    /** How often a property is tried: {@code n} times, or fewer where each test runs once for every mutant. */
+    static int rounds(int n) {
+        return Math.max(1, n / Integer.getInteger("softnic.fewer", 1));
     }
 
     static Bench tx(Edition edition, int num, boolean zerocopy) {
