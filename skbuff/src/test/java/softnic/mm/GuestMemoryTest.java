@@ -180,6 +180,17 @@ class GuestMemoryTest {
     }
 
     @Test
+    void pinningTakesAsManyPagesAsWereAskedForAndNoMore() {
+        Holder[] holders = {new Holder("first"), new Holder("second"), new Holder("third")};
+        assertThat(guest.getUserPagesFast(guest.hpa(4096), 2, holders, 0)).isEqualTo(2);
+        assertThat(holders[2].page()).isNull();
+        assertThat(guest.pins()).isEqualTo(2);
+        assertThat(guest.getUserPagesFast(guest.hpa(4096), 0, holders, 2)).isZero();
+        holders[0].put();
+        holders[1].put();
+    }
+
+    @Test
     void regionsAreWholePagesThatOverlapNobody() {
         assertThatThrownBy(() -> guest.addRegion(100, ram(4 * K))).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> guest.addRegion(96 * K, arena.allocate(100, 4096)))
@@ -203,6 +214,7 @@ class GuestMemoryTest {
     @Test
     void theGuestsOwnCodeIsToldWhenItMissesItsMemory() {
         assertThat(guest.hpa(65 * K)).isEqualTo(guest.regionHpa(1) + K);
+        assertThat(guest.hpa(5)).isEqualTo(guest.regionHpa(0) + 5);
         assertThatThrownBy(() -> guest.hpa(100 * K)).hasMessageContaining("0x19000 is not RAM");
     }
 
