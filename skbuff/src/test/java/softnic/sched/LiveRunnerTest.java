@@ -182,6 +182,9 @@ class LiveRunnerTest {
         world.start();
         assertThat(world.isRunning()).isTrue();
         boolean inTime = worked.await(10, TimeUnit.SECONDS);
+        for (int i = 0; i < 2000 && looks.get() < 200; i++) {       // it spins and yields first
+            Thread.sleep(5);
+        }
         int before = looks.get();
         long startNs = System.nanoTime();
         Thread.sleep(100);

@@ -47,6 +47,19 @@ class VirtualTimeRunnerTest {
         assertThat(a.ranAtNs).containsExactly(0L, 3000L);
         assertThat(world.busyNs(cpu)).isEqualTo(3000);
         assertThat(world.spentNs(cpu, MICROS)).isEqualTo(3000);
+        assertThat(world.eventCount()).as("two slices").isEqualTo(2);
+    }
+
+    @Test
+    void whatIsDueAtTheLimitIsStillDone() {
+        Script a = agent("a", processor("cpu"));
+        a.deadlineNs = 1000;
+        a.then(() -> 0).then(() -> {
+            a.deadlineNs = Agent.NO_DEADLINE_NS;
+            return 0;
+        });
+        assertThat(world.runUntilQuiet(1000)).isTrue();
+        assertThat(a.ranAtNs).containsExactly(0L, 1000L);
     }
 
     @Test
