@@ -24,6 +24,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import softnic.skb.SkBuff;
 
 /**
  * The walls of the house (DESIGN section 1): who may name whom, and what no room may do.
@@ -128,6 +129,15 @@ class ArchitectureTest {
     void guestGivenOffsetsNeverReachABytesStore() {
         noClasses().that().resideInAnyPackage(all(SIBLINGS, new String[] {"softnic.guest..", "softnic.virtio.."}))
                 .should().callMethodWhere(ABSOLUTE_BYTES_ACCESS).allowEmptyShould(false).check(house);
+    }
+
+    /** A drop has a reason. In these two a kernel calls kfree_skb for a packet that was passed on in pieces or copies. */
+    @Test
+    void whoDropsAPacketSaysWhy() {
+        noClasses().that().resideOutsideOfPackage("softnic.skb..")
+                .and().doNotHaveFullyQualifiedName("softnic.net.NetCore")
+                .and().doNotHaveFullyQualifiedName("softnic.macvtap.MacvlanPort")
+                .should().callMethod(SkBuff.class, "kfree").check(house);
     }
 
     // --- the rules can fail --------------------------------------------------------------------------

@@ -21,7 +21,9 @@ public interface CheckScenario {
     /** What is under test: one room alone with a hostile neighbour, or all of them. */
     enum Room {
         /** A guest, its host, the NIC and the far end. */
-        HOUSE;
+        HOUSE,
+        /** Taps and their macvlans, with a hostile guest above and a device below. */
+        MACVTAP;
 
         /** As the command line spells it. */
         @Override
@@ -47,6 +49,7 @@ public interface CheckScenario {
         Room where = room != null ? room : Room.values()[random(seed, "room", 0).nextInt(Room.values().length)];
         return switch (where) {
             case HOUSE -> HouseScenario.of(seed, kernel, wrong);
+            case MACVTAP -> MacvtapScenario.of(seed, kernel, wrong);
         };
     }
 

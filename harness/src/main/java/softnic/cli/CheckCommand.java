@@ -61,7 +61,7 @@ final class CheckCommand implements Callable<Integer> {
     private String faults;
 
     @Option(names = "--fix", paramLabel = "PART=VALUE,...", split = ",",
-            description = "Parts that the seed shall not choose: room (house); of the house size, duration (ns), ring, "
+            description = "Parts that the seed shall not choose: room (house, macvtap); of the house size, duration (ns), ring, "
                 + "pending, event-idx, indirect, zero-copy. For the smallest scenario of a failure.")
     private Map<String, String> fix = new LinkedHashMap<>();
 

@@ -58,7 +58,8 @@ public final class CheckedRun {
             return kind.startsWith(THROWN);
         }
 
-        private static String thrown(Throwable e) {
+        /** The violation that something was thrown. */
+        public static String thrown(Throwable e) {
             String at = "";
             for (StackTraceElement frame : e.getStackTrace()) {
                 if (frame.getClassName().startsWith("softnic.")) {

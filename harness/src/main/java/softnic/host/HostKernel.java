@@ -187,6 +187,7 @@ public final class HostKernel implements AutoCloseable {
         all.add(macvlan.counters());
         all.add(netCore.counters());
         all.add(skbs.counters());
+        all.add(skbs.drops());
         return all;
     }
 

@@ -259,7 +259,7 @@ class CliTest {
 
     @Test
     void checkInJsonCountsAndNamesQuirks() throws IOException {
-        JsonNode root = Said.line("check --seeds 10 --edition 3.1 --faults none --fix zero-copy=on --format json")
+        JsonNode root = Said.line("check --seeds 10 --edition 3.1 --faults none --fix room=house,zero-copy=on --format json")
                 .isAnswer().json();
 
         assertThat(names(root)).containsExactly("world", "what", "seeds", "packets", "fingerprint", "sound", "failed",
@@ -369,7 +369,7 @@ class CliTest {
                 mistake("check --faults pin,wire", "'--faults'", "all, none or some of page-alloc", "got \"wire\""),
                 mistake("check --faults=", "'--faults'", "got \"\""),
                 mistake("check --edition 2.6", "'--edition'", "v8, 3.1", "got \"2.6\""),
-                mistake("check --fix size=0", "--fix", "size must be 1..1048576", "got \"0\""),
+                mistake("check --fix room=house,size=0", "--fix", "size must be 1..1048576", "got \"0\""),
                 mistake("check --fix taste=sweet", "--fix", "unknown part \"taste\""),
                 mistake("check --format csv", "'--format'", "text, json", "got \"csv\""),
                 mistake("check 5", "check takes options only", "got \"5\""),

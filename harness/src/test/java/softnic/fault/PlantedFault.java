@@ -119,7 +119,7 @@ enum PlantedFault {
             ignore("guest.GuestVirtioNet", "stopQueue", "enableCbDelayed", 1)),
     QUEUE_NOT_WOKEN("the clean finds room and does not wake the stopped queue",
             v8(4096).smallNicRing(), "invariant 23: house:",
-            drop("nic.driver.IxgbePoll", "wake", "wakeQueue")),
+            drop("nic.driver.IxgbeTxRing", "wake", "wakeQueue")),
     UNMASK_FORGETS("an interrupt that came while the vector was masked is lost",
             v8(4096).longer(), "invariant 23: house:",
             drop("nic.InterruptVector", "unmask", "wakeUp")),
@@ -131,7 +131,7 @@ enum PlantedFault {
 
     RING_OVERRUN("the driver fills ring slots that have not been cleaned",
             v8(4096).smallNicRing(), "thrown java.lang.AssertionError: nic: tail",
-            ignore("nic.driver.Ixgbe", "maybeStopTx", "unused", 4096).times(2)),
+            ignore("nic.driver.IxgbeTxRing", "maybeStop", "unused", 4096).times(2)),
     UNMAP_FORGOTTEN("the clean frees a packet and leaves its slots as they were",
             v8(65536), "invariant 37: nic: slot",
             drop("nic.driver.IxgbePoll", "freeTx", "reset")),

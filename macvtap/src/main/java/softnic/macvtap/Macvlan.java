@@ -10,6 +10,7 @@ import softnic.net.EthHeader;
 import softnic.net.NetCore;
 import softnic.net.NetDevice;
 import softnic.net.Qdisc;
+import softnic.skb.DropReason;
 import softnic.skb.SkBuff;
 import softnic.skb.SkbCopy;
 import softnic.trace.Counters;
@@ -279,9 +280,10 @@ public final class Macvlan extends NetDevice implements NetDevice.FeatChange {
      * copied first, for the sibling may keep the packet for ever.
      */
     private void devForwardSkb(SkBuff skb) {
-        if (skb.headlen() < EthHeader.ETH_HLEN || SkbCopy.orphanFrags(skb) != 0) {
+        boolean truncated = skb.headlen() < EthHeader.ETH_HLEN;
+        if (truncated || SkbCopy.orphanFrags(skb) != 0) {
             counters.bump(Count.RX_ERRORS);
-            skb.kfree();
+            skb.kfree(truncated ? DropReason.SKB_DROP_REASON_HDR_TRUNC : DropReason.SKB_DROP_REASON_NOMEM);
             return;
         }
         skb.orphan();
@@ -307,7 +309,7 @@ public final class Macvlan extends NetDevice implements NetDevice.FeatChange {
     void forward(SkBuff skb, boolean multicast) {
         MacvtapSock tap = queueFor(skb);
         if (tap == null) {
-            skb.kfree();
+            skb.kfree(DropReason.SKB_DROP_REASON_DEV_READY);
         }
         if (tap == null || !tap.enqueue(skb)) {
             counters.bump(Count.RX_ERRORS);

@@ -6,6 +6,7 @@ import softnic.Edition;
 import softnic.mm.PhysMem;
 import softnic.net.EthHeader;
 import softnic.net.NetDevice;
+import softnic.skb.DropReason;
 import softnic.skb.SkBuff;
 import softnic.skb.SkbCopy;
 
@@ -139,7 +140,7 @@ final class MacvlanPort implements NetDevice.RxHandler {
         for (Macvlan vlan : vlans) {
             vlan.counters().bump(Macvlan.Count.RX_OTHER_HOST);
         }
-        skb.kfree();
+        skb.kfree(DropReason.SKB_DROP_REASON_UNHANDLED_PROTO);
     }
 
     /**

@@ -17,6 +17,7 @@ import softnic.net.Sock;
 import softnic.sched.Cost;
 import softnic.sched.Cpu;
 import softnic.sched.Llc;
+import softnic.skb.DropReason;
 import softnic.skb.SkBuff;
 import softnic.skb.SkbPool;
 import softnic.skb.SkbSharedInfo;
@@ -288,7 +289,8 @@ public final class MacvtapSock extends Sock {
         if (zerocopy && edition.has(Quirk.FLAG_BEFORE_SUCCESS)) {
             rules.bump(TapRule.GARBAGE_CALLBACK);
         }
-        skb.kfree();
+        skb.kfree(err == -Errno.EINVAL ? DropReason.SKB_DROP_REASON_DEV_HDR
+                : DropReason.SKB_DROP_REASON_SKB_UCOPY_FAULT);
         return err;
     }
 
@@ -312,7 +314,7 @@ public final class MacvtapSock extends Sock {
 
     private SkBuff refused(SkBuff skb, int err) {
         allocErr = err;
-        skb.kfree();
+        skb.kfree(DropReason.SKB_DROP_REASON_PKT_TOO_BIG);
         return null;
     }
 
@@ -375,7 +377,7 @@ public final class MacvtapSock extends Sock {
         Macvlan dev = vlan;
         if (dev == null) {
             counters.bump(Count.TX_UNLINKED);
-            skb.kfree();
+            skb.kfree(DropReason.SKB_DROP_REASON_DEV_READY);
         } else if (edition.has(Behaviour.XMIT_THROUGH_MACVLAN_QUEUE)) {
             core.devQueueXmit(skb, dev);
         } else {
@@ -392,7 +394,7 @@ public final class MacvtapSock extends Sock {
         if (room) {
             dataReady();
         } else {
-            skb.kfree();
+            skb.kfree(DropReason.SKB_DROP_REASON_FULL_RING);
         }
         return room;
     }
@@ -427,7 +429,7 @@ public final class MacvtapSock extends Sock {
         int ret = putUser.put(skb, iov, lenBytes, vnetHdrSz());
         counters.bump(Count.RX_READ);
         if (ret < 0) {
-            skb.kfree();
+            skb.kfree(DropReason.SKB_DROP_REASON_SKB_UCOPY_FAULT);
             return ret;
         }
         skb.consume();
@@ -470,7 +472,7 @@ public final class MacvtapSock extends Sock {
             vlan = null;
         }
         for (SkBuff skb = receiveQueue.poll(); skb != null; skb = receiveQueue.poll()) {
-            skb.kfree();
+            skb.kfree(DropReason.SKB_DROP_REASON_DEV_READY);
         }
         scratch.close();
     }

@@ -79,7 +79,7 @@ public final class IoVec {
      * Copies bytes out ({@code memcpy_fromiovecend}).
      *
      * @param offset where in the vector to start
-     * @return 0, or -EFAULT when the vector is too short
+     * @return 0, or -EFAULT when the vector is too short, or comes to an address that is no memory
      */
     public int copyTo(PhysMem memory, int offset, long toHpa, int bytes) {
         if (memory.fails(FaultPoint.USERCOPY)) {
@@ -93,6 +93,9 @@ public final class IoVec {
                 continue;
             }
             int piece = Math.min(len[i] - skip, bytes - done);
+            if (!memory.isMemory(base[i] + skip, piece)) {
+                return -Errno.EFAULT;
+            }
             memory.copy(base[i] + skip, toHpa + done, piece);
             done += piece;
             skip = 0;
@@ -103,7 +106,7 @@ public final class IoVec {
     /**
      * Copies bytes in ({@code memcpy_toiovecend}).
      *
-     * @return 0, or -EFAULT when the vector is too short
+     * @return 0, or -EFAULT when the vector is too short, or comes to an address that is no memory
      */
     public int copyFrom(PhysMem memory, int offset, long fromHpa, int bytes) {
         if (memory.fails(FaultPoint.USERCOPY)) {
@@ -117,6 +120,9 @@ public final class IoVec {
                 continue;
             }
             int piece = Math.min(len[i] - skip, bytes - done);
+            if (!memory.isMemory(base[i] + skip, piece)) {
+                return -Errno.EFAULT;
+            }
             memory.copy(fromHpa + done, base[i] + skip, piece);
             done += piece;
             skip = 0;

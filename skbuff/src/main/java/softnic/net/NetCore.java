@@ -2,7 +2,9 @@ package softnic.net;
 
 import softnic.Behaviour;
 import softnic.Edition;
+import softnic.mm.Errno;
 import softnic.sched.Cpu;
+import softnic.skb.DropReason;
 import softnic.skb.SkBuff;
 import softnic.skb.SkbCopy;
 import softnic.skb.SkbPool;
@@ -101,8 +103,9 @@ public final class NetCore {
     /** Segments, linearizes and checksums as the features demand; null: dropped. */
     private SkBuff validated(SkBuff skb, int features) {
         if (Gso.isNeeded(skb, features)) {
-            if (gso.segment(skb, features) != 0) {
-                return drop(skb);
+            int err = gso.segment(skb, features);
+            if (err != 0) {
+                return drop(skb, err, DropReason.SKB_DROP_REASON_SKB_GSO_SEG);
             }
             SkBuff segments = skb.next();
             if (segments == null) {
@@ -113,7 +116,8 @@ public final class NetCore {
             skb.consume();
             return segments;
         }
-        return prepare(skb, features) == 0 ? skb : drop(skb);
+        int err = prepare(skb, features);
+        return err == 0 ? skb : drop(skb, err, DropReason.SKB_DROP_REASON_SKB_CSUM);
     }
 
     private SkBuff hardStartXmit(SkBuff list, NetDevice dev) {
@@ -154,17 +158,21 @@ public final class NetCore {
         }
         int features = features(skb, dev);
         if (Gso.isNeeded(skb, features)) {
-            if (gso.segment(skb, features) != 0) {
-                drop(skb);
+            int err = gso.segment(skb, features);
+            if (err != 0) {
+                drop(skb, err, DropReason.SKB_DROP_REASON_SKB_GSO_SEG);
                 return true;
             }
             if (skb.next() != null) {
                 counters.bump(Count.GSO_SOFTWARE);
                 return xmitSegments31(skb, dev);
             }
-        } else if (prepare(skb, features) != 0) {
-            drop(skb);
-            return true;
+        } else {
+            int err = prepare(skb, features);
+            if (err != 0) {
+                drop(skb, err, DropReason.SKB_DROP_REASON_SKB_CSUM);
+                return true;
+            }
         }
         if (dev.startXmit(skb) != NetDevice.NETDEV_TX_OK) {
             return false;
@@ -273,9 +281,10 @@ public final class NetCore {
         skb.pull(header);
     }
 
-    private SkBuff drop(SkBuff skb) {
+    /** @param why unless memory is short */
+    private SkBuff drop(SkBuff skb, int err, DropReason why) {
         counters.bump(Count.TX_DROPPED);
-        skb.kfree();
+        skb.kfree(err == -Errno.ENOMEM ? DropReason.SKB_DROP_REASON_NOMEM : why);
         return null;
     }
 
@@ -291,10 +300,10 @@ public final class NetCore {
         while (skb != null) {
             SkBuff next = skb.next();
             skb.next(null);
-            skb.kfree();
+            skb.kfree(DropReason.SKB_DROP_REASON_QDISC_DROP);
             skb = next;
         }
-        list.kfree();
+        list.kfree(DropReason.SKB_DROP_REASON_QDISC_DROP);
     }
 
     /** A queue is stuck ({@code dev_watchdog}). */
@@ -315,7 +324,7 @@ public final class NetCore {
         }
         if (dev.rxHandler() == null) {
             counters.bump(Count.RX_NO_HANDLER);
-            skb.kfree();
+            skb.kfree(DropReason.SKB_DROP_REASON_UNHANDLED_PROTO);
             return;
         }
         dev.rxHandler().handleFrame(skb);

@@ -2,6 +2,7 @@ package softnic.net;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import softnic.skb.DropReason;
 import softnic.skb.SkBuff;
 import softnic.skb.SkbCopy;
 
@@ -29,10 +30,11 @@ public final class PacketSock {
     /** Takes one of the references to {@code skb}; one that others hold too is cloned first. */
     synchronized void receive(SkBuff skb) {
         packets++;
-        SkBuff own = rmemAlloc + skb.truesize() >= rcvbuf ? null : own(skb);
+        boolean full = rmemAlloc + skb.truesize() >= rcvbuf;
+        SkBuff own = full ? null : own(skb);
         if (own == null) {
             drops++;
-            skb.kfree();
+            skb.kfree(full ? DropReason.SKB_DROP_REASON_SOCKET_RCVBUFF : DropReason.SKB_DROP_REASON_NOMEM);
             return;
         }
         own.orphan();

@@ -3,6 +3,7 @@ package softnic.net;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import softnic.Behaviour;
+import softnic.skb.DropReason;
 import softnic.skb.SkBuff;
 
 /**
@@ -62,7 +63,7 @@ public final class Qdisc {
     int xmit(SkBuff skb) {
         if (backlog() >= limit || !queue.add(skb)) {     // a requeued packet is still part of the queue
             drops++;
-            skb.kfree();
+            skb.kfree(DropReason.SKB_DROP_REASON_QDISC_DROP);
             return NET_XMIT_DROP;
         }
         run();
@@ -166,7 +167,7 @@ public final class Qdisc {
     public void reset() {
         for (SkBuff skb = queue.poll(); skb != null; skb = queue.poll()) {
             drops++;
-            skb.kfree();
+            skb.kfree(DropReason.SKB_DROP_REASON_QDISC_DROP);
         }
         if (hasRequeued) {
             drops++;

@@ -6,6 +6,7 @@ import softnic.mm.Errno;
 import softnic.mm.IoVec;
 import softnic.mm.PageAllocator;
 import softnic.mm.PhysMem;
+import softnic.skb.DropReason;
 import softnic.skb.SkBuff;
 import softnic.skb.SkbPool;
 import softnic.skb.UbufInfo;
@@ -184,7 +185,7 @@ public abstract class Sock implements SkBuff.Destructor {
         }
         allocErr = addPages(skb, dataLen);
         if (allocErr != 0) {
-            skb.kfree();
+            skb.kfree(DropReason.SKB_DROP_REASON_NOMEM);
             return null;
         }
         setOwnerW(skb);

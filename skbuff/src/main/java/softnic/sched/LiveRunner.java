@@ -1,6 +1,5 @@
 package softnic.sched;
 
-import java.lang.invoke.VarHandle;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -111,8 +110,7 @@ public final class LiveRunner implements Runner, Cpu {
 
         final Thread thread;
         final List<Agent> agents = new ArrayList<>();
-        private volatile boolean signalled;
-        private volatile boolean parked;
+        private final Doze doze = new Doze();
         private volatile long cpuNs;
 
         AgentThread(String name) {
@@ -122,9 +120,7 @@ public final class LiveRunner implements Runner, Cpu {
 
         @Override
         public void wake() {
-            signalled = true;
-            VarHandle.fullFence();          // signalled before parked: pairs with idle()
-            if (parked) {
+            if (doze.signal()) {
                 LockSupport.unpark(thread);
             }
         }
@@ -166,13 +162,10 @@ public final class LiveRunner implements Runner, Cpu {
                 deadlineNs = Math.min(deadlineNs, agent.nextDeadlineNs());
             }
             long parkNs = Math.min(MAX_PARK_NS, deadlineNs - nowNs());
-            parked = true;
-            VarHandle.fullFence();          // parked before signalled: pairs with wake()
-            if (!signalled && parkNs > 0) {
+            if (doze.begin() && parkNs > 0) {
                 LockSupport.parkNanos(parkNs);
             }
-            parked = false;
-            signalled = false;
+            doze.end();
         }
     }
 }

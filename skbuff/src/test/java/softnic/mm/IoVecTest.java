@@ -118,4 +118,17 @@ class IoVecTest {
         iov.truncate(2);
         assertThat(iov.count()).isEqualTo(2);
     }
+
+    /** A piece may end behind its region, or begin where none is: what could be copied is copied. */
+    @Test
+    void aPieceThatIsNoMemoryIsEfault() {
+        for (long[] hole : new long[][] {{a + SIZE - 5, 10}, {a + SIZE, 10}, {b + (1L << 40), 10}, {0, 10}}) {
+            iov.clear();
+            iov.add(a, 5);
+            iov.add(hole[0], (int) hole[1]);
+            assertThat(iov.copyTo(memory, 0, b, 15)).isEqualTo(-Errno.EFAULT);
+            assertThat(iov.copyFrom(memory, 0, b, 15)).isEqualTo(-Errno.EFAULT);
+            assertThat(iov.copyTo(memory, 0, b, 5)).isZero();
+        }
+    }
 }

@@ -1,7 +1,6 @@
 package softnic.nic.driver;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.VarHandle;
 import softnic.Edition;
 import softnic.mm.FaultPoint;
 import softnic.mm.PhysMem;
@@ -13,6 +12,7 @@ import softnic.net.TcpHeader;
 import softnic.nic.TxDesc;
 import softnic.sched.Cpu;
 import softnic.sched.WaitQueue;
+import softnic.skb.DropReason;
 import softnic.skb.SkBuff;
 import softnic.skb.SkbCopy;
 import softnic.skb.SkbFrag;
@@ -103,7 +103,7 @@ public final class Ixgbe extends NetDevice {
             return NETDEV_TX_BUSY;
         }
         if (!pad(skb)) {
-            return drop(skb, Count.TX_NO_MEMORY);
+            return drop(skb, Count.TX_NO_MEMORY, DropReason.SKB_DROP_REASON_NOMEM);
         }
         long first = ring.nextToUse;
         cmdType = DATA;
@@ -112,13 +112,13 @@ public final class Ixgbe extends NetDevice {
         gsoSegs = 1;
         if (skb.isGso()) {
             if (skb.isHeaderCloned() && SkbCopy.expandHead(skb, 0, 0) != 0) {
-                return drop(skb, Count.TX_NO_MEMORY);
+                return drop(skb, Count.TX_NO_MEMORY, DropReason.SKB_DROP_REASON_NOMEM);
             }
             if (!tso(skb)) {
-                return drop(skb, Count.TX_BAD_HEADERS);
+                return drop(skb, Count.TX_BAD_HEADERS, DropReason.SKB_DROP_REASON_HDR_TRUNC);
             }
         } else if (skb.ipSummed() == SkBuff.CHECKSUM_PARTIAL && !txCsum(skb)) {
-            return drop(skb, Count.TX_BAD_HEADERS);
+            return drop(skb, Count.TX_BAD_HEADERS, DropReason.SKB_DROP_REASON_HDR_TRUNC);
         }
         txMap(skb, first);
         counters.bump(Count.TX_PACKETS);
@@ -157,18 +157,16 @@ public final class Ixgbe extends NetDevice {
      * @return true if the queue is stopped
      */
     private boolean maybeStopTx(int size) {
-        if (ring.unused() >= size) {
+        int gave = ring.maybeStop(this, size);
+        if (gave == IxgbeTxRing.ROOM) {
             return false;
         }
         counters.bump(Count.TX_STOP_QUEUE);
-        stopQueue();
-        VarHandle.fullFence();              // stopped before looking again: pairs with IxgbePoll.wake()
-        if (ring.unused() < size) {
-            return true;
+        if (gave == IxgbeTxRing.RESTARTED) {
+            counters.bump(Count.TX_RESTART_QUEUE);
+            return false;
         }
-        counters.bump(Count.TX_RESTART_QUEUE);
-        wakeQueue();                        // the qdisc is running us: it only takes note
-        return false;
+        return true;
     }
 
     /**
@@ -322,9 +320,9 @@ public final class Ixgbe extends NetDevice {
         IxgbeTxRingCheck.check(ring, violations);
     }
 
-    private int drop(SkBuff skb, Count reason) {
-        counters.bump(reason);
-        skb.kfree();
+    private int drop(SkBuff skb, Count counter, DropReason reason) {
+        counters.bump(counter);
+        skb.kfree(reason);
         return NETDEV_TX_OK;
     }
 

@@ -1,7 +1,6 @@
 package softnic.nic.driver;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.VarHandle;
 import softnic.Edition;
 import softnic.mm.PhysMem;
 import softnic.net.EthHeader;
@@ -13,6 +12,7 @@ import softnic.sched.Agent;
 import softnic.sched.Cost;
 import softnic.sched.Cpu;
 import softnic.sched.WaitQueue;
+import softnic.skb.DropReason;
 import softnic.skb.SkBuff;
 import softnic.skb.SkbPool;
 import softnic.trace.Counters;
@@ -187,20 +187,11 @@ public final class IxgbePoll implements Agent {
         }
         pool.napiConsume(skb);
         tx.nextToClean.set(cleanEop + 1);   // release: slots are reset before xmit may use them
-        wake();
+        if (tx.wake(dev, wakeThreshold)) {
+            counters.bump(Count.TX_RESTART_QUEUE);
+        }
         trace.exit(Tracepoint.IXGBE_CLEAN_TX_IRQ);
         trace.exit(Tracepoint.IXGBE_POLL);
-    }
-
-    private void wake() {
-        if (tx.unusedBehindTail() < wakeThreshold) {
-            return;
-        }
-        VarHandle.fullFence();              // room before asking who waits: pairs with Ixgbe.maybeStopTx()
-        if (dev.isQueueStopped()) {
-            counters.bump(Count.TX_RESTART_QUEUE);
-            dev.wakeQueue();
-        }
     }
 
     // ---- receive
@@ -255,7 +246,7 @@ public final class IxgbePoll implements Agent {
         received = null;
         if (skb.len() < EthHeader.ETH_HLEN && skb.headroom() == 0) {
             counters.bump(Count.RX_LENGTH_ERRORS);
-            skb.kfree();
+            skb.kfree(DropReason.SKB_DROP_REASON_HDR_TRUNC);
         } else {
             core.netifReceiveSkb(skb, dev);
         }

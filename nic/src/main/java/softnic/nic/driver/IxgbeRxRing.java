@@ -80,7 +80,7 @@ final class IxgbeRxRing {
     /** Frees what is posted ({@code ixgbe_clean_rx_ring}); the device must be still. */
     void clean() {
         while (nextToClean < nextToUse) {
-            take().kfree();
+            take().consume();
         }
     }
 }

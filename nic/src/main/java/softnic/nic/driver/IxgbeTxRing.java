@@ -1,6 +1,8 @@
 package softnic.nic.driver;
 
 import com.lmax.disruptor.Sequence;
+import java.lang.invoke.VarHandle;
+import softnic.net.NetDevice;
 import softnic.nic.DescRing;
 
 /**
@@ -16,6 +18,13 @@ import softnic.nic.DescRing;
  * sequence, whose release gives the slots back to xmit (acquire).
  */
 final class IxgbeTxRing {
+
+    /** {@link #maybeStop}: enough descriptors are free. */
+    static final int ROOM = 0;
+    /** Room came back while the queue was being stopped: it runs on. */
+    static final int RESTARTED = 1;
+    /** The queue is stopped, and the clean will wake it. */
+    static final int STOPPED = 2;
 
     final DescRing desc;
     final TxBuffer[] buffers;
@@ -51,5 +60,40 @@ final class IxgbeTxRing {
 
     private int unused(long used) {
         return (int) (desc.count() - 1 - (used - nextToClean.get()));
+    }
+
+    /**
+     * Stops the queue unless {@code size} descriptors are free ({@code ixgbe_maybe_stop_tx}). Xmit's agent.
+     *
+     * @return {@link #ROOM}, {@link #RESTARTED} or {@link #STOPPED}
+     */
+    int maybeStop(NetDevice dev, int size) {
+        if (unused() >= size) {
+            return ROOM;
+        }
+        dev.stopQueue();
+        VarHandle.fullFence();              // stopped before looking again: pairs with wake()
+        if (unused() < size) {
+            return STOPPED;
+        }
+        dev.wakeQueue();                    // the qdisc is running us: it only takes note
+        return RESTARTED;
+    }
+
+    /**
+     * The clean has given slots back: wakes the queue if it is stopped and {@code threshold} descriptors are free.
+     *
+     * @return true if it was woken
+     */
+    boolean wake(NetDevice dev, int threshold) {
+        if (unusedBehindTail() < threshold) {
+            return false;
+        }
+        VarHandle.fullFence();              // room before asking who waits: pairs with maybeStop()
+        if (!dev.isQueueStopped()) {
+            return false;
+        }
+        dev.wakeQueue();
+        return true;
     }
 }

@@ -26,7 +26,7 @@ class LiveStressTest {
     private volatile long arrived;
 
     @Test
-    @Timeout(60)
+    @Timeout(300)
     void everyPacketArrivesOnceInOrderWithItsBytes() throws InterruptedException {
         LiveRunner runner = new LiveRunner();
         try (Rig rig = new Rig(runner, Edition.V6_1, EDGY)) {
