@@ -71,7 +71,7 @@ final class TapBench implements AutoCloseable {
     }
 
     /** What takes long to make; a bench that ends clean leaves it to the next of its edition. */
-    private record Pools(PhysMem memory, PageAllocator pages, Cpu cpu, SkbPool pool) {
+    private record Pools(PhysMem memory, PageAllocator pages, Cpu cpu, SkbPool pool, boolean shared) {
 
         private static final Map<Edition, Deque<Pools>> IDLE = new HashMap<>();
 
@@ -79,7 +79,7 @@ final class TapBench implements AutoCloseable {
         static Pools traced(Edition edition, Cpu cpu, Trace trace) {
             PhysMem memory = new PhysMem();
             PageAllocator pages = new PageAllocator(memory, PAGES);
-            return new Pools(memory, pages, cpu, new SkbPool(memory, pages, edition, cpu, trace, 64, 8));
+            return new Pools(memory, pages, cpu, new SkbPool(memory, pages, edition, cpu, trace, 64, 8), false);
         }
 
         static Pools of(Edition edition) {
@@ -90,11 +90,11 @@ final class TapBench implements AutoCloseable {
             PhysMem memory = new PhysMem();
             PageAllocator pages = new PageAllocator(memory, PAGES);
             Cpu cpu = new VirtualTimeRunner(CostTable.free());
-            return new Pools(memory, pages, cpu, new SkbPool(memory, pages, edition, cpu, Trace.off(), 600));
+            return new Pools(memory, pages, cpu, new SkbPool(memory, pages, edition, cpu, Trace.off(), 600), true);
         }
 
         void close(Edition edition) {
-            if (pool.inUse() == 0 && pages.inUse() == 0 && IDLE.containsKey(edition)) {
+            if (pool.inUse() == 0 && pages.inUse() == 0 && shared) {
                 IDLE.get(edition).add(this);
             } else {
                 pool.close();
