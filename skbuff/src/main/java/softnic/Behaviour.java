@@ -44,6 +44,8 @@ public enum Behaviour {
             "a packet whose protocol the device cannot checksum is made linear, checksum or not (until 3.9)"),
     DEQUEUES_WHEN_STOPPED(until(Kernel.V3_1),
             "the qdisc takes a packet out for a stopped queue and requeues it; later it does not begin (TCQ_F_ONETXQUEUE)"),
+    ORPHANS_ON_RECEIVE(since(Kernel.V3_8),
+            "user pages are copied before a socket of the host receives them: deliver_skb, netif_receive_skb (3.6)"),
 
     // macvtap
     MACVLAN_ALWAYS_ON_FEATURES(since(Kernel.V4_20),

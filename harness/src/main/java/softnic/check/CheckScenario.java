@@ -22,8 +22,12 @@ public interface CheckScenario {
     enum Room {
         /** A guest, its host, the NIC and the far end. */
         HOUSE,
+        /** Packets alone: all that copies, shares, moves and frees them. */
+        SKB,
         /** Taps and their macvlans, with a hostile guest above and a device below. */
-        MACVTAP;
+        MACVTAP,
+        /** vhost between a guest that may be hostile and a network that does what it likes. */
+        VHOST;
 
         /** As the command line spells it. */
         @Override
@@ -49,7 +53,9 @@ public interface CheckScenario {
         Room where = room != null ? room : Room.values()[random(seed, "room", 0).nextInt(Room.values().length)];
         return switch (where) {
             case HOUSE -> HouseScenario.of(seed, kernel, wrong);
+            case SKB -> SkbScenario.of(seed, kernel, wrong);
             case MACVTAP -> MacvtapScenario.of(seed, kernel, wrong);
+            case VHOST -> VhostScenario.of(seed, kernel, wrong);
         };
     }
 
@@ -106,11 +112,10 @@ public interface CheckScenario {
         }
         line.append(" --faults ").append(faultNames());
         Map<String, String> chosen = of(seed(), edition(), faults(), room()).parts();
-        String room = of(seed(), edition(), faults(), null).room() == room() ? "" : "room=" + room();
         String fixed = parts().entrySet().stream().filter(part -> !part.getValue().equals(chosen.get(part.getKey())))
-                .map(part -> part.getKey() + "=" + part.getValue()).collect(Collectors.joining(","));
-        String both = room + (room.isEmpty() || fixed.isEmpty() ? "" : ",") + fixed;
-        return both.isEmpty() ? line.toString() : line.append(" --fix ").append(both).toString();
+                .map(part -> "," + part.getKey() + "=" + part.getValue()).collect(Collectors.joining());
+        boolean isChosen = fixed.isEmpty() && of(seed(), edition(), faults(), null).room() == room();
+        return isChosen ? line.toString() : line.append(" --fix room=").append(room()).append(fixed).toString();
     }
 
     /** As {@code --faults} takes them. */

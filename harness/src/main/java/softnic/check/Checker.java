@@ -1,7 +1,11 @@
 package softnic.check;
 
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
@@ -15,7 +19,7 @@ import softnic.host.CheckedRun.Outcome;
  * ours.
  *
  * <p>Each kind of violation needs a cause: quirks of which each alone breaks the same, or else the fewest that break it
- * together. Ours is what has none, what is thrown, and what breaks without quirks.
+ * together. A cause may name fewer quirks than there are: one that hides another's doing. Ours is what has none, what is thrown, and what breaks without quirks.
  */
 public final class Checker {
 
@@ -49,6 +53,7 @@ public final class Checker {
     }
 
     private final Function<CheckScenario, Outcome> runner;
+    private final Set<Quirk> shown = EnumSet.noneOf(Quirk.class);       // these are asked one by one, the others together
 
     /** @param runner runs a scenario; the same one always gives the same outcome */
     public Checker(Function<CheckScenario, Outcome> runner) {
@@ -79,13 +84,17 @@ public final class Checker {
 
     private Map<String, Cause> causes(CheckScenario scenario, Set<String> kinds) {
         Map<String, Cause> causes = new LinkedHashMap<>();
-        Edition quirkless = scenario.edition().withoutQuirks();
-        Map<Quirk, Set<String>> alone = new LinkedHashMap<>();
+        Map<Quirk, Set<String>> alone = new EnumMap<>(Quirk.class);
+        List<Quirk> others = new ArrayList<>();
         for (Quirk quirk : Quirk.values()) {
-            if (scenario.edition().has(quirk)) {
-                alone.put(quirk, runner.apply(scenario.withEdition(quirkless.with(quirk))).kinds());
+            if (scenario.edition().has(quirk) && shown.contains(quirk)) {
+                search(scenario, List.of(quirk), kinds, alone);
+            } else if (scenario.edition().has(quirk)) {
+                others.add(quirk);
             }
         }
+        search(scenario, others, kinds, alone);
+        shown.addAll(alone.keySet());
         for (String kind : kinds) {
             Set<Quirk> quirks = EnumSet.noneOf(Quirk.class);
             alone.forEach((quirk, broken) -> {
@@ -96,6 +105,31 @@ public final class Checker {
             causes.put(kind, quirks.isEmpty() ? new Cause(together(scenario, kind), true) : new Cause(quirks, false));
         }
         return causes;
+    }
+
+    /**
+     * Finds those of some suspects that break one of the kinds alone: all at once, and if they do, each half. What two of
+     * them hide from each other is not found, unless it is a kind without another cause.
+     */
+    private void search(CheckScenario scenario, List<Quirk> suspects, Set<String> kinds, Map<Quirk, Set<String>> found) {
+        if (suspects.isEmpty()) {
+            return;
+        }
+        Edition edition = scenario.edition().withoutQuirks();
+        for (Quirk quirk : suspects) {
+            edition = edition.with(quirk);
+        }
+        Set<String> broken = runner.apply(scenario.withEdition(edition)).kinds();
+        int half = suspects.size() / 2;
+        if (Collections.disjoint(broken, kinds)) {
+            return;
+        }
+        if (half == 0) {
+            found.put(suspects.get(0), broken);
+            return;
+        }
+        search(scenario, suspects.subList(0, half), kinds, found);
+        search(scenario, suspects.subList(half, suspects.size()), kinds, found);
     }
 
     /** Takes away one quirk after the other, as long as the kind is still broken. */

@@ -55,6 +55,9 @@ public final class HostileRing {
     private final GuestMemory guest;
     private final RandomGenerator random;
     private final Place place;
+    private final boolean writable;
+    private final int mistakeOneIn;
+    private final Mistake favourite;
     private final Vring ring;
     private final VirtioNetHdr hdr = new VirtioNetHdr();
     private final int[] free;
@@ -64,18 +67,32 @@ public final class HostileRing {
     private int availIdx;
     private Mistake last = Mistake.NONE;
 
+    /** Of all kinds of chains, one in two with a mistake. */
     public HostileRing(PhysMem memory, GuestMemory guest, RandomGenerator random, Place place) {
+        this(memory, guest, random, place, false, 2, Mistake.NONE);
+    }
+
+    /**
+     * @param writable for a device that writes: all pieces are, but for mistakes
+     * @param mistakeOneIn so many chains have one mistake
+     * @param favourite that is the mistake of every third of them; NONE: all are alike
+     */
+    HostileRing(PhysMem memory, GuestMemory guest, RandomGenerator random, Place place, boolean writable, int mistakeOneIn,
+            Mistake favourite) {
         this.memory = memory;
         this.guest = guest;
         this.random = random;
         this.place = place;
+        this.writable = writable;
+        this.mistakeOneIn = mistakeOneIn;
+        this.favourite = favourite;
         long unused = hpa(place.descGpa());         // the used ring is the host's
         ring = new Vring(memory, place.num(), hpa(place.descGpa()), hpa(place.availGpa()), unused);
         free = new int[place.num()];
         heads = new int[place.num()];
     }
 
-    /** Writes the whole table anew: chains until no descriptor is left. About one in two has a mistake. */
+    /** Writes the whole table anew: chains until no descriptor is left. */
     public void fill() {
         for (int i = 0; i < free.length; i++) {
             int j = random.nextInt(i + 1);
@@ -85,8 +102,12 @@ public final class HostileRing {
         freeCount = free.length;
         headCount = 0;
         while (freeCount > 0) {
-            heads[headCount++] = chain(random.nextBoolean() ? Mistake.NONE : MISTAKES[random.nextInt(MISTAKES.length)]);
+            heads[headCount++] = chain(random.nextInt(mistakeOneIn) > 0 ? Mistake.NONE : mistake());
         }
+    }
+
+    private Mistake mistake() {
+        return favourite != Mistake.NONE && random.nextInt(3) == 0 ? favourite : MISTAKES[random.nextInt(MISTAKES.length)];
     }
 
     /** Continues where the available index stands, say after the host was told a base. */
@@ -130,6 +151,15 @@ public final class HostileRing {
         publish(availIdx);
     }
 
+    /** The entry at {@code idx} names a chain of the table, now and then a new one with the favourite mistake. */
+    void unblock(int idx) {
+        int head = heads[random.nextInt(headCount)];
+        if (favourite != Mistake.NONE && random.nextInt(3) == 0) {
+            spoil(favourite, head, head, writable ? Vring.VRING_DESC_F_WRITE : 0, random.nextInt(place.num()));
+        }
+        ring.availRing(idx, head);
+    }
+
     /** Changes one field of the table, the ring or scratch, as a guest may at any moment. */
     public void change() {
         switch (random.nextInt(5)) {
@@ -148,11 +178,11 @@ public final class HostileRing {
         last = mistake;
         int n = 1 + (random.nextInt(8) == 0 ? random.nextInt(freeCount) : random.nextInt(Math.min(4, freeCount)));
         int head = free[freeCount - 1];
-        boolean in = false;
+        boolean in = writable;
         for (int i = 0; i < n; i++) {
             int at = free[--freeCount];
             boolean more = i < n - 1;
-            in |= random.nextInt(8) == 0;
+            in |= random.nextInt(4 * mistakeOneIn) == 0;
             int flags = (more ? Vring.VRING_DESC_F_NEXT : 0) | (in ? Vring.VRING_DESC_F_WRITE : 0);
             int next = more ? free[freeCount - 1] : random.nextInt(place.num());
             if (random.nextInt(4) == 0) {

@@ -57,12 +57,16 @@ final class CheckCommand implements Callable<Integer> {
 
     @Option(names = "--faults", paramLabel = "all|none|NAME,...", defaultValue = "all",
             description = "all: the seed chooses (default); or exactly these, of: page-alloc, skb-alloc, pin, copy, "
-                + "tx-busy, late-irq, lost-irq, spurious-irq, full-rings.")
+                + "tx-busy, late-irq, lost-irq, spurious-irq, full-rings, callback-irq, backend-swap, sndbuf, "
+                + "guest-reset, memory-table, hostile-ring.")
     private String faults;
 
     @Option(names = "--fix", paramLabel = "PART=VALUE,...", split = ",",
-            description = "Parts that the seed shall not choose: room (house, macvtap); of the house size, duration (ns), ring, "
-                + "pending, event-idx, indirect, zero-copy. For the smallest scenario of a failure.")
+            description = {"Parts that the seed shall not choose, as the smallest scenario of a failure names them: room, and of",
+                "  house    size, duration (ns), ring, pending, streams, deep, event-idx, indirect, zero-copy",
+                "  skb      operations, packets",
+                "  macvtap  steps, skip, taps, ring, queue, sndbuf, features (a mask)",
+                "  vhost    tx, rx, rounds, event-idx, mergeable, log, zero-copy"})
     private Map<String, String> fix = new LinkedHashMap<>();
 
     @Option(names = "--list", description = "Lists the invariants, and where each is checked. Runs nothing.")
@@ -113,10 +117,17 @@ final class CheckCommand implements Callable<Integer> {
 
     /** The one that {@code --fix} names, or null: the seed chooses. */
     private CheckScenario.Room room() {
+        String rooms = Stream.of(CheckScenario.Room.values()).map(CheckScenario.Room::toString)
+                .collect(Collectors.joining("|"));
+        if (fix.isEmpty()) {
+            return null;
+        }
         String name = fix.get(ROOM);
-        return name == null ? null : Stream.of(CheckScenario.Room.values()).filter(room -> room.toString().equals(name))
-                .findFirst().orElseThrow(() -> wrong("--fix", "room=" + Stream.of(CheckScenario.Room.values())
-                        .map(CheckScenario.Room::toString).collect(Collectors.joining("|")), '"' + name + '"'));
+        if (name == null) {
+            throw wrong("--fix", "room=" + rooms + " too, since each room has its own parts", "no room");
+        }
+        return Stream.of(CheckScenario.Room.values()).filter(room -> room.toString().equals(name)).findFirst()
+                .orElseThrow(() -> wrong("--fix", "room=" + rooms, '"' + name + '"'));
     }
 
     private String what() {

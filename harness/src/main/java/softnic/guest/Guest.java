@@ -77,6 +77,32 @@ public final class Guest {
         return netperf.isStopped() && bytesAcked() == bytesWritten();
     }
 
+    /**
+     * The driver lets go of its device, which is about to be reset ({@code virtnet_freeze}).
+     *
+     * @return false amid a packet: ask again
+     */
+    public boolean detach() {
+        return rx.isPublished() && driver.detach();
+    }
+
+    /** The device was reset: what it had is the guest's again, and both rings are new. After {@link #detach}. */
+    public void reset() {
+        driver.reset();
+        rx.reset();
+    }
+
+    /** The device is set up again, and the driver goes on ({@code virtnet_restore}). */
+    public void attach() {
+        rx.fill();
+        driver.attach();
+    }
+
+    /** Packets posted that the host never gave back, because the device was reset. */
+    public long packetsForgotten() {
+        return driver.forgotten();
+    }
+
     /** Stream bytes written into the socket. */
     public long bytesWritten() {
         return counters.value(GuestCounter.BYTES_WRITTEN);

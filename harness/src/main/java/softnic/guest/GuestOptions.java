@@ -24,6 +24,9 @@ public record GuestOptions(int messageBytes, int sndbufBytes, boolean indirect, 
     /** Longest message that netperf writes at once, in bytes. */
     public static final int MAX_MESSAGE = 1 << 20;
 
+    /** The longest ring: one step more than vhost's pending ring, of 1024, has entries for. */
+    public static final int MAX_RING = 2048;
+
     /** 4 KiB messages, 1 MiB send buffer, indirect descriptors, rings of 256, 10-byte header, poison on. */
     public static final GuestOptions DEFAULT =
             new GuestOptions(4096, 1 << 20, true, 256, 10, true, TcpFlow.DEFAULT, true, 1, false, false);
@@ -37,9 +40,9 @@ public record GuestOptions(int messageBytes, int sndbufBytes, boolean indirect, 
             throw new IllegalArgumentException(
                     "guest: send buffer must be 65536..16777216 bytes, got " + sndbufBytes);
         }
-        if (Integer.bitCount(ringSize) != 1 || ringSize < 32 || ringSize > 1024) {
+        if (Integer.bitCount(ringSize) != 1 || ringSize < 32 || ringSize > MAX_RING) {
             throw new IllegalArgumentException(
-                    "guest: ring size must be a power of two from 32 to 1024, got " + ringSize);
+                    "guest: ring size must be a power of two from 32 to " + MAX_RING + ", got " + ringSize);
         }
         if (streams < 1 || streams > RemoteHostOptions.MAX_STREAMS) {
             throw new IllegalArgumentException("guest: streams must be 1.." + RemoteHostOptions.MAX_STREAMS + ", got " + streams);

@@ -34,6 +34,7 @@ public final class GuestRam implements AutoCloseable {
     static final int RX_BUFFER_SIZE = 2048;
 
     private static final int MAX_PACKET = 65536;
+    private static final long MAX_UNRETURNED = 16 << 20;        // a longer ring is for short packets, and short runs
 
     private final PhysMem memory;
     private final GuestMemory guest;
@@ -66,7 +67,7 @@ public final class GuestRam implements AutoCloseable {
         rxBuffers = take((long) ringSize * RX_BUFFER_SIZE);
         userBuffer = take(StreamPattern.TABLE_SIZE);
         // what the ring can hold unreturned, what each TCP can hold unacknowledged, and packets to spare
-        sendBufferBytes = pages((long) ringSize * MAX_PACKET
+        sendBufferBytes = pages(Math.min((long) ringSize * MAX_PACKET, MAX_UNRETURNED)
                 + options.streams() * (options.sndbufBytes() + 2L * MAX_PACKET));
         sendBuffer = take(sendBufferBytes);
         slab = new Slab(next);
@@ -122,6 +123,11 @@ public final class GuestRam implements AutoCloseable {
     /** Host address of a guest address. */
     long hpa(long gpa) {
         return guest.hpa(gpa);
+    }
+
+    /** Descriptors of each ring. */
+    public int ringSize() {
+        return ringSize;
     }
 
     /** How many packets TX headers are there for. */

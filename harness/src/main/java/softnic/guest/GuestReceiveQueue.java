@@ -81,6 +81,20 @@ final class GuestReceiveQueue {
         }
     }
 
+    /** Nothing is on its way to the host. */
+    boolean isPublished() {
+        return added == 0;
+    }
+
+    /** The device was reset: all buffers come back, whatever is in them, and there is a new ring. */
+    void reset() {
+        assert added == 0 : added + " buffers on their way to the host";
+        for (int buffer = rx.detachUnusedBuf(); buffer != GuestVirtqueue.NONE; buffer = rx.detachUnusedBuf()) {
+            freeBuffers[freeCount++] = buffer;
+        }
+        rx.reset();
+    }
+
     private void publish() {
         int chains = added;
         added = 0;

@@ -49,6 +49,8 @@ final class GuestVirtioNet {
 
     private boolean queueStopped;
     private boolean locked;
+    private boolean detached;           // the device is being reset
+    private long forgotten;             // packets that the host never gave back
     private boolean forceKick;
     private int posted;
     private int poisonedIdx;            // used entries below it have been looked at by the monitor
@@ -76,7 +78,7 @@ final class GuestVirtioNet {
 
     /** The queue runs and nobody holds the transmit lock. */
     boolean canXmit() {
-        return !queueStopped && !locked;
+        return !queueStopped && !locked && !detached;
     }
 
     /** Puts one packet into the ring ({@code start_xmit}); the caller has asked {@link #canXmit}. */
@@ -232,6 +234,40 @@ final class GuestVirtioNet {
         }
         skb.buffer.poison(skb);
         skb.headersHash = skb.buffer.hashOfHeaders(skb);        // a host that returns it twice is another story
+    }
+
+    /** No packet goes to the device any more ({@code netif_device_detach}). @return false amid one: ask again */
+    boolean detach() {
+        detached |= !locked;
+        return !locked;
+    }
+
+    /** The device was reset: takes back all that it had ({@code free_unused_bufs}), and makes a new ring. */
+    void reset() {
+        assert detached && posted == 0 : "a packet is on its way to the device";
+        freeOldXmitSkbs();
+        for (int token = tx.detachUnusedBuf(); token != GuestVirtqueue.NONE; token = tx.detachUnusedBuf()) {
+            GuestSkb skb = pool.skb(token);
+            if (poison) {
+                checkAndPoison(skb);
+            }
+            free(skb);
+            forgotten++;
+        }
+        tx.reset();
+        poisonedIdx = 0;
+        queueStopped = false;
+    }
+
+    /** The device is there again ({@code netif_device_attach}). */
+    void attach() {
+        detached = false;
+        onIdle.run();
+    }
+
+    /** Packets posted that the host never gave back, because the device was reset. */
+    long forgotten() {
+        return forgotten;
     }
 
     boolean isQueueStopped() {

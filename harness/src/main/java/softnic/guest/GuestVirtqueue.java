@@ -77,15 +77,45 @@ final class GuestVirtqueue {
         this.event = event;
         this.violations = violations;
         this.data = new int[num];
+        begin(startIdx);
+    }
+
+    /** Empty, with both indices at {@code startIdx}. */
+    private void begin(int startIdx) {
         Arrays.fill(data, NONE);
         for (int i = 0; i < num; i++) {
             vring.desc(i, 0, 0, 0, i + 1 & num - 1);
         }
         numFree = num;
+        freeHead = 0;
+        numAdded = 0;
         availIdx = startIdx & Vring.IDX_MASK;
         lastUsedIdx = availIdx;
+        availFlags = 0;
+        broken = false;
         vring.availFlags(0);
         vring.availIdxRelease(availIdx);
+    }
+
+    /** The device was reset: takes back what it never returned ({@code virtqueue_detach_unused_buf}). @return a token */
+    int detachUnusedBuf() {
+        for (int head = 0; head < num; head++) {
+            if (data[head] != NONE) {
+                int token = data[head];
+                data[head] = NONE;
+                return token;
+            }
+        }
+        return NONE;
+    }
+
+    /** A new ring in the old one's zeroed pages ({@code vring_new_virtqueue}). */
+    void reset() {
+        begin(0);
+        vring.usedEvent(0);
+        vring.usedFlags(0);
+        vring.usedIdxRelease(0);
+        vring.availEvent(0);
     }
 
     /**

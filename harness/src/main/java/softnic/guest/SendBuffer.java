@@ -23,7 +23,7 @@ final class SendBuffer {
     /** What a returned buffer is overwritten with: a later read of it shows at the receiver. */
     static final byte POISON = (byte) 0xDB;
 
-    private static final int TICKETS = 2048;
+    private static final int TICKETS = 4096;
     private static final int PAGE_MASK = PhysMem.PAGE_SIZE - 1;
 
     private final MemorySegment ram;

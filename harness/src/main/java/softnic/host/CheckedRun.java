@@ -28,10 +28,13 @@ import softnic.trace.Violations;
  */
 public final class CheckedRun {
 
-    private static final long CHECK_EVERY_NS = 20_000;
+    private static final long CHECK_EVERY_NS = 40_000;
+    private static final long CHECK_SELDOM_NS = 500_000;        // where there is much to look at
+    private static final int LONG_RING = 1024;
     private static final long MAX_STEP_NS = 20_000_000;
     private static final long DRAIN_LIMIT_NS = 200_000_000;
     private static final long DRAIN_LIMIT_LOST_NS = 30_000_000_000L;
+    private static final long BUSY_EVENTS = 200_000;        // 3.8 and older poll while more than 128 are pending
 
     /**
      * What came of it.
@@ -58,7 +61,7 @@ public final class CheckedRun {
             return kind.startsWith(THROWN);
         }
 
-        /** The violation that something was thrown. */
+        /** How a run says that something was thrown in it. */
         public static String thrown(Throwable e) {
             String at = "";
             for (StackTraceElement frame : e.getStackTrace()) {
@@ -75,6 +78,7 @@ public final class CheckedRun {
     private final VirtualTimeRunner runner;
     private final HouseOptions options;
     private final long drainLimitNs;
+    private final long checkEveryNs;
     private final List<String> unbalanced = new ArrayList<>();
 
     private CheckedRun(House house, VirtualTimeRunner runner, HouseOptions options) {
@@ -83,6 +87,7 @@ public final class CheckedRun {
         this.options = options;
         boolean lost = options.interrupts() != null && options.interrupts().lostEvery() > 0;
         drainLimitNs = lost ? DRAIN_LIMIT_LOST_NS : DRAIN_LIMIT_NS;
+        checkEveryNs = options.ringSize() > LONG_RING ? CHECK_SELDOM_NS : CHECK_EVERY_NS;
     }
 
     /** Runs it, to the end; whatever is thrown on the way, also while the house is built, is a violation too. */
@@ -105,7 +110,8 @@ public final class CheckedRun {
         return new Outcome(trace.fingerprint(), packets[0], List.copyOf(violations), Map.copyOf(fired));
     }
 
-    private static void catching(List<String> violations, Runnable step) {
+    /** Runs a step of a check; whatever it throws is a violation. */
+    public static void catching(List<String> violations, Runnable step) {
         try {
             step.run();
         } catch (VirtualMachineError e) {
@@ -142,7 +148,7 @@ public final class CheckedRun {
             options.faults().arm();
         }
         house.start();
-        for (long t = CHECK_EVERY_NS; t < durationNs; t += CHECK_EVERY_NS) {
+        for (long t = checkEveryNs; t < durationNs; t += checkEveryNs) {
             runner.runUntil(t);
             check();
         }
@@ -152,10 +158,22 @@ public final class CheckedRun {
         atRest();
         check();
         house.releaseBackend();
-        if (!runner.runUntilQuiet(runner.nowNs() + drainLimitNs)) {
+        if (!isQuietAfterRelease()) {
             violations().report(23, "house: still busy after its backend was released");
         }
         account();
+    }
+
+    /** In steps: what is retried for ever is given up long before the limit. */
+    private boolean isQuietAfterRelease() {
+        long limitNs = runner.nowNs() + drainLimitNs;
+        long limitEvents = runner.eventCount() + BUSY_EVENTS;
+        for (long ns = runner.nowNs() + MAX_STEP_NS; ns < limitNs; ns += MAX_STEP_NS) {
+            if (runner.runUntilQuiet(ns) || runner.eventCount() > limitEvents) {
+                return runner.runUntilQuiet(ns);
+            }
+        }
+        return runner.runUntilQuiet(limitNs);
     }
 
     private void check() {
@@ -169,19 +187,23 @@ public final class CheckedRun {
      */
     private void drain() {
         long limitNs = runner.nowNs() + drainLimitNs;
-        long stepNs = CHECK_EVERY_NS;
+        long stepNs = checkEveryNs;
         long untilNs = runner.nowNs() + stepNs;
         long handled = runner.eventCount();
+        long handledForNothing = 0;
         long moved = house.moved();
         while (!runner.runUntilQuiet(untilNs)) {
-            if (untilNs > limitNs) {
-                violations().report(23, "house: still busy " + drainLimitNs / 1_000_000 + " ms after netperf stopped");
+            boolean still = house.moved() == moved;
+            handledForNothing = still ? handledForNothing + runner.eventCount() - handled : 0;
+            if (untilNs > limitNs || handledForNothing > BUSY_EVENTS) {
+                violations().report(23, "house: still busy " + (untilNs - limitNs + drainLimitNs) / 1_000_000
+                        + " ms after netperf stopped");
                 return;
             }
             if (runner.eventCount() != handled) {
                 check();
             }
-            stepNs = house.moved() == moved ? Math.min(2 * stepNs, MAX_STEP_NS) : CHECK_EVERY_NS;
+            stepNs = still ? Math.min(2 * stepNs, MAX_STEP_NS) : checkEveryNs;
             handled = runner.eventCount();
             moved = house.moved();
             untilNs += stepNs;
@@ -206,7 +228,7 @@ public final class CheckedRun {
     }
 
     private boolean mayHaveLost() {
-        return house.guestDrops() > 0 || options.faults() != null && options.faults().mayHaveLost();
+        return house.guestDrops() + house.qdiscDrops() > 0 || house.wasReset() || options.faults() != null && options.faults().mayHaveLost();
     }
 
     private void account() {

@@ -87,6 +87,7 @@ public final class HostKernel implements AutoCloseable {
     private NetDevice lowerdev;
     private Macvlan macvlan;
     private MacvtapSock tap;
+    private MacvtapSock otherTap;           // null: not open
     private VhostNet vhost;
     private PacketSock sniffer;
     private int workerProcessor;
@@ -115,14 +116,37 @@ public final class HostKernel implements AutoCloseable {
             lowerdev.addTap(sniffer);
         }
         macvlan = new Macvlan("macvtap0", guestMac, lowerdev, edition, netCore, trace);
-        tap = new MacvtapSock(macvlan, edition, netCore, cpu, llc, trace, memory, guest, pages,
-                new MacvtapSock.Options(options.vnetHdrLen(), options.sndbuf()));
+        tap = open(macvlan);
         WaitQueue workerWait = new WaitQueue();
         vhost = new VhostNet(edition, cpu, trace, memory, guest, workerWait, txKick, txCall, rxKick, rxCall,
                 violations, new VhostNet.Options(options.zerocopy(), options.eventIdx(), options.pendingStart(),
                         options.monitored(), options.goodcopyLen()));
         workerProcessor = runner.addProcessor("vhost", "vhost", Cost.VHOST_WAKE, Cost.VHOST_WAKE_LATENCY);
         runner.add(workerProcessor, vhost.worker(), workerWait);
+        vhost.dev().setOwner();
+    }
+
+    private MacvtapSock open(Macvlan device) {
+        return new MacvtapSock(device, edition, netCore, cpu, llc, trace, memory, guest, pages,
+                new MacvtapSock.Options(options.vnetHdrLen(), options.sndbuf()));
+    }
+
+    /** A tap of a second macvtap on the same lower device, opened when first asked for. Frames for the guest do not come here. */
+    MacvtapSock otherTap() {
+        if (otherTap == null) {
+            otherTap = open(new Macvlan("macvtap1", macvlan.mac() ^ 1, lowerdev, edition, netCore, trace));
+        }
+        return otherTap;
+    }
+
+    /** {@code sk_wmem_alloc} of all taps. */
+    int wmemAlloc() {
+        return tap.wmemAlloc() + (otherTap == null ? 0 : otherTap.wmemAlloc());
+    }
+
+    /** Sum of truesize of the packets charged to them. */
+    long charged() {
+        return skbs.chargedTo(tap) + (otherTap == null ? 0 : skbs.chargedTo(otherTap));
     }
 
     /** The tap becomes the backend: from here on packets move. */
@@ -196,6 +220,9 @@ public final class HostKernel implements AutoCloseable {
         if (vhost != null) {
             vhost.close();
             tap.close();
+        }
+        if (otherTap != null) {
+            otherTap.close();
         }
         skbs.close();
         pages.close();

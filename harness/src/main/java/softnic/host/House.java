@@ -61,6 +61,8 @@ final class House implements AutoCloseable {
     private final int vcpu1;
     private final int skbsAtRest;
     private InterruptFaults interruptFaults;        // null: none
+    private CallbackInterrupts callbackInterrupts;  // null: none
+    private Vmm vmm;                                // null: it does nothing
     private final Map<Page, Integer> holders = new LinkedHashMap<>();       // of a check; reported in order
 
     /** A house of the usual size, in which nothing goes wrong. */
@@ -116,6 +118,17 @@ final class House implements AutoCloseable {
             runner.add(runner.addProcessor("interrupt faults", "nic", Cost.NONE, Cost.NONE), interruptFaults, faultWait);
         }
 
+        if (options.callbackIrq() != null) {
+            WaitQueue wait = new WaitQueue();
+            callbackInterrupts = new CallbackInterrupts(cpu, kernel.vhost(), wait, options.callbackIrq());
+            runner.add(runner.addProcessor("callback interrupts", "nic", Cost.NONE, Cost.NONE), callbackInterrupts, wait);
+        }
+        if (!options.orders().isEmpty()) {
+            WaitQueue vmmWait = new WaitQueue();
+            vmm = new Vmm(cpu, this, guestMemory, ram, eventIdx, vmmWait, options.orders());
+            runner.add(runner.addProcessor("vmm", "guest", Cost.NONE, Cost.NONE), vmm, vmmWait);
+        }
+
         setVring(kernel.vhost().tx(), guestOptions.ringSize(), ram.txRingGpa());
         setVring(kernel.vhost().rx(), guestOptions.ringSize(), ram.rxRingGpa());
         skbsAtRest = kernel.skbs().inUse();
@@ -164,9 +177,10 @@ final class House implements AutoCloseable {
      */
     boolean isNetworkQuiet() {
         VhostNet vhost = kernel.vhost();
-        return vhost.tx().counters().value(VhostVirtqueue.Count.HEADS) == guest.packetsPosted()
+        long neverTaken = vmm == null ? 0 : vmm.neverTaken();
+        return vhost.tx().counters().value(VhostVirtqueue.Count.HEADS) + neverTaken == guest.packetsPosted()
                 && vhost.callbacks() == vhost.zerocopySends()
-                && kernel.tap().wmemAlloc() == 0 && skbsBesideReceiveBuffers() == 0;
+                && kernel.wmemAlloc() == 0 && skbsBesideReceiveBuffers() == 0;
     }
 
     /** A refill that failed leaves the receive ring with fewer, until the next poll. */
@@ -179,9 +193,14 @@ final class House implements AutoCloseable {
         return guest.counters().value(softnic.guest.GuestCounter.TX_DROPPED);
     }
 
+    /** Packets for which the device's queue had no room, or no memory. */
+    long qdiscDrops() {
+        return port.adapter().device().qdisc().drops();
+    }
+
     /** TX buffers that the host has not given back, though nothing of them is under way. */
     long unreported() {
-        return guest.packetsPosted() - guest.headsReturned();
+        return guest.packetsPosted() - guest.packetsForgotten() - guest.headsReturned();
     }
 
     /** Grows with each buffer that comes back and each byte that arrives. */
@@ -198,7 +217,20 @@ final class House implements AutoCloseable {
             fired.put("LOST_IRQ", interruptFaults.lost());
             fired.put("SPURIOUS_IRQ", interruptFaults.spurious());
         }
+        if (callbackInterrupts != null) {
+            fired.put("CALLBACK_IRQ", callbackInterrupts.interrupted());
+        }
+        if (vmm != null) {
+            for (Vmm.Deed deed : Vmm.Deed.values()) {
+                fired.put(deed.name(), vmm.done(deed));
+            }
+        }
         return fired;
+    }
+
+    /** The device was reset: what was on its way between guest and host is gone, and nobody sends it again. */
+    boolean wasReset() {
+        return vmm != null && vmm.done(Vmm.Deed.RESET_GUEST) > 0;
     }
 
     /** The guest's next packet would be heard of (invariant 24, at rest). */
@@ -227,9 +259,9 @@ final class House implements AutoCloseable {
         guest.check();
         port.adapter().check(violations);
         checkPins();
-        long charged = kernel.skbs().chargedTo(kernel.tap());
-        if (charged != kernel.tap().wmemAlloc()) {
-            violations.report(21, "macvtap: sk_wmem_alloc " + kernel.tap().wmemAlloc() + ", but its skbs add up to "
+        long charged = kernel.charged();
+        if (charged != kernel.wmemAlloc()) {
+            violations.report(21, "macvtap: sk_wmem_alloc " + kernel.wmemAlloc() + ", but its skbs add up to "
                     + charged);
         }
     }
@@ -256,21 +288,21 @@ final class House implements AutoCloseable {
      */
     void checkCharge() {
         long held = kernel.skbs().guestFrags() * PhysMem.PAGE_SIZE;
-        if (kernel.tap().wmemAlloc() < held) {
+        if (kernel.wmemAlloc() < held) {
             violations.report(21, "macvtap: packets hold " + held + " bytes of guest pages, but are charged "
-                    + kernel.tap().wmemAlloc());
+                    + kernel.wmemAlloc());
         }
     }
 
     /** What came in must have gone out; when all is quiet and the backend is gone. */
     List<Balance> conservation() {
         List<Balance> all = new ArrayList<>();
-        all.add(new Balance("posted=used", guest.packetsPosted(), guest.headsReturned()));
+        all.add(new Balance("posted=used", guest.packetsPosted() - guest.packetsForgotten(), guest.headsReturned()));
         all.add(new Balance("zero-copy sends=callbacks", kernel.vhost().zerocopySends(), kernel.vhost().callbacks()));
         all.add(new Balance("pins", 0, guestMemory.pins()));
         all.add(new Balance("bytes sent=verified", guest.bytesWritten(), far.counters().value(RemoteHostCounter.BYTES_VERIFIED)));
         all.add(new Balance("bytes acked", guest.bytesWritten(), guest.bytesAcked()));
-        all.add(new Balance("sk_wmem_alloc", 0, kernel.tap().wmemAlloc()));
+        all.add(new Balance("sk_wmem_alloc", 0, kernel.wmemAlloc()));
         all.add(new Balance("kernel pages", 0, kernel.pages().inUse()));
         all.add(new Balance("skbs beside receive buffers", 0, skbsBesideReceiveBuffers()));
         all.add(new Balance("qdisc backlog", 0, port.adapter().device().qdisc().backlog() + guest.qdiscBacklog()));

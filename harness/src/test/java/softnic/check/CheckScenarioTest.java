@@ -8,7 +8,10 @@ import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import softnic.Edition;
 import softnic.Quirk;
 import softnic.host.CheckedRun.Outcome;
@@ -36,7 +39,7 @@ class CheckScenarioTest {
         assertThat(wrong).isEmpty();
     }
 
-    /** A hostile guest is needed for UBUF_BY_HEAD; the others show by themselves. */
+    /** Some quirks show by themselves, whatever the faults. */
     @Test
     void faithfulEditionsShowTheirQuirksAndNothingElse() {
         Set<Quirk> shown = EnumSet.noneOf(Quirk.class);
@@ -50,6 +53,36 @@ class CheckScenarioTest {
         }
 
         assertThat(shown).contains(Quirk.PINNED_BY_BYTES, Quirk.CALLBACK_WAKES_NOBODY, Quirk.BAD_PACKET_BLOCKS);
+    }
+
+    /** What shows by a fault of the VMM's or by an interrupt, shows soon where there is nothing else; without it never. */
+    @ParameterizedTest
+    @CsvSource({"RELEASES_UNFINISHED, v8, GUEST_RESET", "TABLE_CHANGE_RACES_DMA, 3.1, MEMORY_TABLE",
+        "FLUSH_USES_FREED_UBUFS, 3.8, MEMORY_TABLE", "SNDBUF_UNCHECKED, 3.14, SNDBUF",
+        "POLL_BEFORE_MARK, 3.8, CALLBACK_IRQ", "UBUF_FREED_IN_USE, 6.1, CALLBACK_IRQ GUEST_RESET",
+        "UBUF_FREED_IN_USE, 4.20, CALLBACK_IRQ BACKEND_SWAP"})
+    void aQuirkShowsByItsFault(Quirk quirk, String name, String faults) {
+        Edition kernel = Edition.ALL.stream().filter(e -> e.name().equals(name)).findFirst().orElseThrow();
+        Edition bugged = kernel.withoutQuirks().with(quirk);
+        Set<Fault> wrong = EnumSet.noneOf(Fault.class);
+        Stream.of(faults.split(" ")).map(Fault::valueOf).forEach(wrong::add);
+        int shown = 0;
+        for (long seed = 1; seed <= 60 && shown == 0; seed++) {
+            shown += house(seed, bugged, wrong).with("deep", "off").run(PRICES).isSound() ? 0 : 1;
+        }
+
+        assertThat(shown).isEqualTo(1);
+    }
+
+    /** The pending ring has 1024 entries; with one more in flight than 1023 it looks empty. */
+    @ParameterizedTest
+    @CsvSource({"PENDING_RING_LAPS, 3.8, invariant 15", "UBUF_BY_HEAD, 3.1, invariant 29"})
+    void aDeepHouseFillsThePendingRing(Quirk quirk, String name, String kind) {
+        Edition kernel = Edition.ALL.stream().filter(e -> e.name().equals(name)).findFirst().orElseThrow().withoutQuirks();
+        CheckScenario deep = house(1, kernel, Set.of()).with("deep", "on");
+
+        assertThat(deep.run(PRICES).violations()).isEmpty();
+        assertThat(deep.withEdition(kernel.with(quirk)).run(PRICES).kinds()).contains(kind);
     }
 
     @Test
@@ -83,7 +116,7 @@ class CheckScenarioTest {
     void eachFaultFiresInSomeOfTheSeedsThatNameIt() {
         Set<Fault> fired = EnumSet.noneOf(Fault.class);
         for (long seed = 1; seed <= SEEDS && fired.size() < Fault.values().length; seed++) {
-            CheckScenario scenario = house(seed, null, null);
+            CheckScenario scenario = CheckScenario.of(seed, null, null, null);
             Outcome outcome = scenario.withEdition(scenario.edition().withoutQuirks()).run(PRICES);
             scenario.faults().stream().filter(fault -> fault.fired(outcome) > 0).forEach(fired::add);
         }
@@ -94,7 +127,7 @@ class CheckScenarioTest {
     @Test
     void aHouseThatCannotBeBuiltIsAFailedRun() {
         HouseScenario scenario = house(1, null, Set.of());
-        HouseScenario broken = new HouseScenario(1, scenario.edition(), Set.of(), 100, 50_000, 33, true, true, true, 0);
+        HouseScenario broken = new HouseScenario(1, scenario.edition(), Set.of(), 100, 50_000, 33, true, true, true, 0, 1, false);
         Checker.Result result = new Checker(s -> s.run(PRICES)).check(broken);
 
         assertThat(result.isFailure()).isTrue();
@@ -139,14 +172,14 @@ class CheckScenarioTest {
         assertThat(scenario.command())
                 .isEqualTo("./softnic check --seeds 1 --seed 3 --edition v8 --no-quirks --faults copy,late-irq");
         assertThat(scenario.with("size", "77").with("indirect", scenario.indirect() ? "off" : "on").command())
-                .endsWith(" --faults copy,late-irq --fix size=77,indirect=" + (scenario.indirect() ? "off" : "on"));
+                .endsWith(" --faults copy,late-irq --fix room=house,size=77,indirect=" + (scenario.indirect() ? "off" : "on"));
     }
 
     @Test
     void aPartThatCannotBeIsRefused() {
         HouseScenario scenario = house(1, null, null);
 
-        assertThatThrownBy(() -> scenario.with("ring", "33")).hasMessageContaining("power of two in 32..1024, got \"33\"");
+        assertThatThrownBy(() -> scenario.with("ring", "33")).hasMessageContaining("power of two in 32..2048, got \"33\"");
         assertThatThrownBy(() -> scenario.with("colour", "red")).hasMessageContaining("unknown part \"colour\"");
         assertThatThrownBy(() -> scenario.with("indirect", "yes")).hasMessageContaining("on or off, got \"yes\"");
     }

@@ -51,7 +51,7 @@ class EveryFailureTest {
     private static List<String> run(Edition edition, boolean zerocopy, FaultInjection faults) {
         Scenario scenario = Scenario.DEFAULT.withEdition(edition).withMessageBytes(9000).withZerocopy(zerocopy)
                 .withDurationNs(SHORT_NS);
-        return CheckedRun.of(scenario, new HouseOptions(32, 64, 0, 1 << 17, 16, faults, null, true), PRICES)
+        return CheckedRun.of(scenario, new HouseOptions(32, 64, 0, 1 << 17, 16, faults, null, null, List.of(), true), PRICES)
                 .violations();
     }
 }

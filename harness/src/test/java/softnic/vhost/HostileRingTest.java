@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import softnic.Edition;
+import softnic.check.GetVqDescModel;
 import softnic.check.HostileRing;
 import softnic.mm.GuestMemory;
 import softnic.mm.IoVec;
@@ -112,7 +113,7 @@ class HostileRingTest {
         Violations violations = new Violations();
         VhostVirtqueue vq = new VhostVirtqueue("tx", edition, CPU, Trace.off(), memory, guest, random.nextBoolean(),
                 new EventFd(), new VhostMonitor(violations));
-        GetVqDescModel model = new GetVqDescModel(edition, memory, guest, num, 0, AVAIL);
+        GetVqDescModel model = new GetVqDescModel(edition, memory, guest, guest.table(), num, 0, AVAIL);
         int base = random.nextInt(65536);
         assertThat(vq.setVring(num, 0, AVAIL, USED)).isZero();
         start(vq, model, ring, base);
@@ -151,9 +152,9 @@ class HostileRingTest {
             int expected = model.next();
             int before = vq.iov().count();
             int head = vq.getVqDesc();
-            if (head != expected || vq.base() != model.last) {
+            if (head != expected || vq.base() != model.base()) {
                 throw new AssertionError("head " + head + " expected " + expected + ", base " + vq.base() + " expected "
-                        + model.last + ", last mistake " + ring.last());
+                        + model.base() + ", last mistake " + ring.last());
             }
             if (head == vq.num()) {
                 return;
@@ -174,12 +175,12 @@ class HostileRingTest {
 
     private void compare(PhysMem memory, GuestMemory guest, VhostVirtqueue vq, GetVqDescModel model) {
         IoVec iov = vq.iov();
-        if (vq.out() != model.out || vq.in() != model.in || iov.count() != model.pieces.size()
-                || iov.count() > IoVec.UIO_MAXIOV || model.steps > vq.num() + 65536) {
-            throw new AssertionError("out " + vq.out() + " of " + model.out + ", in " + vq.in() + " of " + model.in);
+        if (vq.out() != model.out() || vq.in() != model.in() || iov.count() != model.pieces().size()
+                || iov.count() > IoVec.UIO_MAXIOV || model.steps() > vq.num() + 65536) {
+            throw new AssertionError("out " + vq.out() + " of " + model.out() + ", in " + vq.in() + " of " + model.in());
         }
         for (int p = 0; p < iov.count(); p++) {
-            GetVqDescModel.Piece piece = model.pieces.get(p);
+            GetVqDescModel.Piece piece = model.pieces().get(p);
             if (iov.base(p) != guest.hpa(piece.gpa()) || iov.len(p) != piece.bytes()
                     || !memory.isMemory(iov.base(p), iov.len(p))) {
                 throw new AssertionError("piece " + p + " of " + iov.len(p) + " bytes, expected " + piece);

@@ -1,6 +1,7 @@
 package softnic.mm;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /**
  * A guest's RAM: regions that it has, and the {@link VhostMemory} that describes them.
@@ -12,6 +13,7 @@ public final class GuestMemory {
 
     private final PhysMem memory;
     private VhostMemory table = VhostMemory.EMPTY;
+    private long[] mappings = new long[0];          // all there have been: a page may outlive its mapping
 
     public GuestMemory(PhysMem memory) {
         this.memory = memory;
@@ -24,7 +26,45 @@ public final class GuestMemory {
             throw new IllegalArgumentException("mm: at most " + VhostMemory.VHOST_MEMORY_MAX_NREGIONS
                     + " memory regions [vhost_set_memory, drivers/vhost/vhost.c]");
         }
-        table = table.with(atGpa, ram.byteSize(), memory.addPagedRegion(ram, null));
+        table = table.with(atGpa, ram.byteSize(), map(ram));
+    }
+
+    private long map(MemorySegment ram) {
+        long hpa = memory.addPagedRegion(ram, null);
+        mappings = Arrays.copyOf(mappings, mappings.length + 1);
+        mappings[mappings.length - 1] = hpa;
+        return hpa;
+    }
+
+    /**
+     * The owner maps a region's RAM at another address too ({@code mmap}); the guest sees nothing of it. Deviation: a
+     * page of it is another {@code struct page}. Set-up, or the virtual world.
+     *
+     * @return user address of its first byte
+     */
+    public long mapAgain(int region) {
+        return map(memory.segment(table.userspaceAddr(region)));
+    }
+
+    /**
+     * From now on a region lies at the address that {@link #mapAgain} gave, and no longer where it was ({@code munmap}).
+     *
+     * @param stale what is read there from now on, as long as the region
+     * @return pages that somebody still holds of what was taken away
+     */
+    public int move(int region, long userspaceAddr, MemorySegment stale) {
+        long old = table.userspaceAddr(region);
+        VhostMemory moved = VhostMemory.EMPTY;
+        for (int i = 0; i < table.regions(); i++) {
+            moved = moved.with(table.guestPhysAddr(i), table.memorySize(i), i == region ? userspaceAddr : table.userspaceAddr(i));
+        }
+        table = moved;
+        memory.replace(old, stale);
+        int held = 0;
+        for (Page page : memory.pages(old)) {
+            held += page.holders() > 0 ? 1 : 0;
+        }
+        return held;
     }
 
     private void check(long atGpa, MemorySegment ram) {
@@ -98,8 +138,8 @@ public final class GuestMemory {
     /** Sum of all pins of all guest pages: 0 when no zero-copy packet lives. For checks. */
     public long pins() {
         long sum = 0;
-        for (int i = 0; i < table.regions(); i++) {
-            for (Page page : memory.pages(table.userspaceAddr(i))) {
+        for (long hpa : mappings) {
+            for (Page page : memory.pages(hpa)) {
                 sum += page.holders();
             }
         }

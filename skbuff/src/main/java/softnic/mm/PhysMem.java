@@ -29,6 +29,8 @@ public final class PhysMem {
     private static final int REGION_SHIFT = 40;
     private static final long OFFSET_MASK = (1L << REGION_SHIFT) - 1;
 
+    private static final Page[] NO_PAGES = new Page[0];
+
     static final ValueLayout.OfShort LE16 =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     static final ValueLayout.OfInt LE32 =
@@ -41,8 +43,9 @@ public final class PhysMem {
             ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
     private final FaultInjection faults;        // null: nothing fails
-    private MemorySegment[] segments = new MemorySegment[0];
-    private Page[][] pages = new Page[0][];
+    private MemorySegment[] segments = new MemorySegment[8];
+    private Page[][] pages = new Page[8][];
+    private int regions;
 
     public PhysMem() {
         this(null);
@@ -60,11 +63,13 @@ public final class PhysMem {
 
     /** Adds memory; its hpa range is [returned, returned + size). Set-up only. */
     public long addRegion(MemorySegment segment) {
-        int index = segments.length;
-        segments = Arrays.copyOf(segments, index + 1);
-        pages = Arrays.copyOf(pages, index + 1);
+        int index = regions++;
+        if (index == segments.length) {
+            segments = Arrays.copyOf(segments, 2 * index);
+            pages = Arrays.copyOf(pages, 2 * index);
+        }
         segments[index] = segment;
-        pages[index] = new Page[0];
+        pages[index] = NO_PAGES;
         return (long) (index + 1) << REGION_SHIFT;
     }
 
@@ -75,8 +80,15 @@ public final class PhysMem {
         for (int i = 0; i < all.length; i++) {
             all[i] = new Page(hpa + ((long) i << PAGE_SHIFT), home);
         }
-        pages[segments.length - 1] = all;
+        pages[regions - 1] = all;
         return hpa;
+    }
+
+    /** Other bytes from now on in a region as long as before: its pages have left. */
+    void replace(long hpa, MemorySegment segment) {
+        int index = (int) (hpa >>> REGION_SHIFT) - 1;
+        assert segments[index].byteSize() == segment.byteSize() : segment.byteSize() + " bytes";
+        segments[index] = segment;
     }
 
     /** The memory that holds {@code hpa}. */
@@ -92,7 +104,7 @@ public final class PhysMem {
     /** True if all of [hpa, hpa + len) is memory of one region. */
     public boolean isMemory(long hpa, long len) {
         int index = (int) (hpa >>> REGION_SHIFT) - 1;
-        if (index < 0 || index >= segments.length || len < 0) {
+        if (index < 0 || index >= regions || len < 0) {
             return false;
         }
         long size = segments[index].byteSize();

@@ -271,14 +271,24 @@ public final class NetCore {
         taps[taps.length - 1].receive(clone);
     }
 
-    /** {@code deliver_skb}: one more user for each packet socket, which sees the Ethernet header too. */
-    private static void tapReceived(SkBuff skb, PacketSock[] taps) {
+    /**
+     * One more user, for a packet socket that is not the last to see the packet ({@code deliver_skb}). Since 3.6 nobody
+     * on the host gets user pages: they are copied first, and without memory the socket sees nothing.
+     */
+    private void deliverSkb(SkBuff skb, PacketSock tap) {
+        if (!orphansForHost(skb)) {
+            counters.bump(Count.TAP_FAILED);
+            return;
+        }
         int header = skb.headroom() - skb.macHeader();
         skb.push(header);
-        for (PacketSock tap : taps) {
-            tap.receive(skb.get());
-        }
+        tap.receive(skb.get());
         skb.pull(header);
+    }
+
+    /** Who receives a packet may keep it for ever. @return false: no memory */
+    private boolean orphansForHost(SkBuff skb) {
+        return !edition.has(Behaviour.ORPHANS_ON_RECEIVE) || SkbCopy.orphanFragsRx(skb) == 0;
     }
 
     /** @param why unless memory is short */
@@ -314,20 +324,30 @@ public final class NetCore {
 
     /**
      * A packet has come in through a device ({@code netif_receive_skb}); its data begins behind the Ethernet
-     * header. Without a handler it is dropped and counted: the host has no stack of its own above.
+     * header. The host has no stack of its own: without a handler the last packet socket gets the packet itself, and
+     * without that it is dropped and counted.
      */
     public void netifReceiveSkb(SkBuff skb, NetDevice dev) {
         counters.bump(Count.RX_PACKETS);
-        PacketSock[] taps = dev.taps();
-        if (taps.length > 0) {
-            tapReceived(skb, taps);
+        PacketSock last = null;
+        for (PacketSock tap : dev.taps()) {
+            if (last != null) {
+                deliverSkb(skb, last);
+            }
+            last = tap;
         }
-        if (dev.rxHandler() == null) {
-            counters.bump(Count.RX_NO_HANDLER);
+        if (dev.rxHandler() != null) {
+            if (last != null) {
+                deliverSkb(skb, last);
+            }
+            dev.rxHandler().handleFrame(skb);
+        } else if (last != null && orphansForHost(skb)) {
+            skb.push(skb.headroom() - skb.macHeader());
+            last.receive(skb);
+        } else {
+            counters.bump(last == null ? Count.RX_NO_HANDLER : Count.TAP_FAILED);
             skb.kfree(DropReason.SKB_DROP_REASON_UNHANDLED_PROTO);
-            return;
         }
-        dev.rxHandler().handleFrame(skb);
     }
 
     Edition edition() {

@@ -1,6 +1,8 @@
 package softnic.skb;
 
 import java.io.ByteArrayOutputStream;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import softnic.mm.PhysMem;
 import softnic.trace.Violations;
@@ -143,9 +145,9 @@ public final class SkbCheck {
     }
 
     private static void read(ByteArrayOutputStream all, SkBuff skb, long hpa, int bytes) {
-        for (int i = 0; i < bytes; i++) {
-            all.write(skb.memory().u8(hpa + i));
-        }
+        byte[] piece = new byte[bytes];
+        MemorySegment.copy(skb.memory().segment(hpa), ValueLayout.JAVA_BYTE, PhysMem.offset(hpa), piece, 0, bytes);
+        all.writeBytes(piece);
     }
 
     private static long[] frags(SkBuff skb) {

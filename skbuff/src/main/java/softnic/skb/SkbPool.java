@@ -293,8 +293,8 @@ public final class SkbPool {
         return pages;
     }
 
-    /** Pages of {@link #COMPOUND_ORDER}. */
-    PageAllocator compound() {
+    /** Pages of 32 KiB, for copies that do not fit in single ones. */
+    public PageAllocator compound() {
         return compound;
     }
 

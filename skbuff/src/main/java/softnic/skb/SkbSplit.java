@@ -144,7 +144,9 @@ public final class SkbSplit {
             return false;
         }
         if (bytes <= to.tailroom()) {
-            SkbCopy.copyBits(from, 0, to.append(bytes), bytes);
+            if (bytes > 0) {
+                SkbCopy.copyBits(from, 0, to.append(bytes), bytes);
+            }
             return true;
         }
         if (to.shinfo.fragList != null || from.shinfo.fragList != null || refusesUbuf(to, from) || from.headlen() > 0

@@ -231,4 +231,28 @@ class GuestMemoryTest {
             return name;
         }
     }
+
+    /** The owner maps the same RAM elsewhere: the guest's bytes move along, a pin of the old place stays a pin of it. */
+    @Test
+    void aRegionMovesAndItsOldAddressIsStale() {
+        long old = guest.regionHpa(1);
+        memory.u8(old + 5, 77);
+        PageHolder[] holders = {new Holder("test")};
+        assertThat(guest.getUserPagesFast(old, 1, holders, 0)).isEqualTo(1);
+        long now = guest.mapAgain(1);
+        assertThat(memory.u8(now + 5)).as("two addresses of one byte").isEqualTo((byte) 77);
+        assertThat(guest.regionHpa(1)).as("not moved yet").isEqualTo(old);
+
+        assertThat(guest.move(1, now, ram(32 * K))).as("pages still held").isEqualTo(1);
+        assertThat(memory.u8(old + 5)).as("stale").isZero();
+        assertThat(guest.hpa(64 * K + 5)).isEqualTo(now + 5);
+        assertThat(memory.u8(now + 5)).isEqualTo((byte) 77);
+        assertThat(translate(60 * K, 8 * K)).isEqualTo(2);
+        assertThat(iov.base(1)).isEqualTo(now);
+        assertThat(guest.pins()).isEqualTo(1);
+        assertThat(guest.table().guestPhysAddr(1)).isEqualTo(64 * K);
+        assertThat(guest.table().memorySize(1)).isEqualTo(32 * K);
+        holders[0].put();
+        assertThat(guest.pins()).isZero();
+    }
 }

@@ -35,7 +35,7 @@ class CopyUbufsTest {
     }
 
     static List<Edition> editions() {
-        return SkbZerocopyTableTest.editions();
+        return ZerocopyTable.editions();
     }
 
     @BeforeEach

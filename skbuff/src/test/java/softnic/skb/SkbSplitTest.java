@@ -109,6 +109,17 @@ class SkbSplitTest {
     }
 
     @Test
+    void anEmptyPacketCoalescesWithAnyAndChangesNothing() {
+        SkBuff to = shop.packet(random, 0, 40, FRAGS);
+        byte[] before = shop.content(to);
+        SkBuff empty = shop.packet(random, 0, 0);
+        assertThat(SkbSplit.tryCoalesce(to, empty)).isTrue();
+        assertSound(to, before, 0, before.length);
+        empty.kfree();
+        to.kfree();
+    }
+
+    @Test
     void coalescingCopiesWhereThereIsRoomAndMovesFragmentsElse() {
         SkBuff to = shop.packet(random, 0, 40);
         SkBuff small = shop.packet(random, 0, 10, 10);

@@ -37,7 +37,6 @@ final class VhostBackend {
     private final Runnable pollRxNet;
     private final UbufWait wait;
     private boolean releasing;              // the one who waits is release()
-    private final Runnable reportOld = this::reportOld;
 
     VhostBackend(Edition edition, VhostWorker worker, VhostWork ioctl, VhostVirtqueue tx, VhostVirtqueue rx,
             TxQueue txQueue, RxQueue rxQueue, VhostZerocopy zcopies, TxPoll txPoll, VhostMonitor txMonitor, VhostMonitor rxMonitor,
@@ -63,10 +62,11 @@ final class VhostBackend {
      *
      * @param index {@link VhostNet#VHOST_NET_VQ_RX} or {@link VhostNet#VHOST_NET_VQ_TX}
      * @param sock the new backend, or null for none (fd -1)
+     * @param then what comes after the old one's packets are back and reported; at once if none is out; not after an error
      * @return 0; -ENOBUFS for another index; -EFAULT if the ring has no place; -EBUSY while another ioctl waits or a
      *     work runs, where the kernel would wait for the mutex
      */
-    int set(int index, Sock sock) {
+    int set(int index, Sock sock, Runnable then) {
         if (index != VhostNet.VHOST_NET_VQ_RX && index != VhostNet.VHOST_NET_VQ_TX) {
             return -Errno.ENOBUFS;
         }
@@ -78,14 +78,17 @@ final class VhostBackend {
             return -Errno.EFAULT;
         }
         if (isTx && sock != txQueue.sock) {
-            setTx(sock);
-        } else if (!isTx && sock != rxQueue.sock) {
+            setTx(sock, then);
+            return 0;
+        }
+        if (!isTx && sock != rxQueue.sock) {
             setRx(sock);
         }
+        then.run();
         return 0;
     }
 
-    private void setTx(Sock sock) {
+    private void setTx(Sock sock, Runnable then) {
         Sock oldSock = txQueue.sock;
         boolean waits = oldSock != null && txQueue.isZerocopy();
         VhostUbufRef old = zcopies.attach();
@@ -103,9 +106,15 @@ final class VhostBackend {
             tx.stop();
         }
         watch(sock);
-        if (waits) {
-            wait.start(old, reportOld);
+        if (!waits) {
+            then.run();
+            return;
         }
+        wait.start(old, () -> {
+            old.free();
+            reportOld();
+            then.run();
+        });
     }
 
     private void watch(Sock sock) {
@@ -223,7 +232,8 @@ final class VhostBackend {
         zcopies.reset();
     }
 
-    private boolean isBusy() {
+    /** The mutexes are not free: a work runs, or an ioctl waits. */
+    boolean isBusy() {
         return wait.isWaiting() || !worker.isBetweenWorks(ioctl);
     }
 

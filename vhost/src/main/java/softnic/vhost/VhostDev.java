@@ -1,6 +1,7 @@
 package softnic.vhost;
 
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import softnic.Behaviour;
 import softnic.Edition;
 import softnic.mm.Errno;
@@ -12,8 +13,9 @@ import softnic.sched.EventFd;
  * (drivers/vhost/vhost.c), one method an ioctl.
  *
  * <p>Every method returns 0 or a negated errno, and changes nothing if it fails. Without an owner all but
- * {@link #setOwner} and the features are -EPERM; a ring that the device has not is -ENOBUFS. Set-up only: the worker is
- * idle, as after the flush with which {@code vhost_net_ioctl} ends.
+ * {@link #setOwner} and the features are -EPERM; a ring that the device has not is -ENOBUFS; while a work runs or another
+ * ioctl waits it is -EBUSY, where the kernel would wait for the mutex. By who sets the device up; on one in use through
+ * {@link VhostNet#ioctl}.
  */
 public final class VhostDev {
 
@@ -37,19 +39,42 @@ public final class VhostDev {
     }
 
     private final Edition edition;
+    private final BooleanSupplier busy;
     private final VhostVirtqueue[] vqs;
     private boolean owned;
+    private boolean ofDevice;           // the ioctl that runs was not of one ring
 
-    VhostDev(Edition edition, VhostVirtqueue... vqs) {
+    /** @param busy the mutexes are not free */
+    VhostDev(Edition edition, BooleanSupplier busy, VhostVirtqueue... vqs) {
         this.edition = edition;
+        this.busy = busy;
         this.vqs = vqs;
+    }
+
+    void beginIoctl() {
+        ofDevice = false;
+    }
+
+    /** Since {@link #beginIoctl}, something was said of the whole device. */
+    boolean isOfDevice() {
+        return ofDevice;
+    }
+
+    boolean hasOwner() {
+        return owned;
+    }
+
+    /** May an ioctl of the whole device go on? */
+    private int check() {
+        ofDevice = true;
+        return busy.getAsBoolean() ? -Errno.EBUSY : owned ? 0 : -Errno.EPERM;
     }
 
     // ---- owner and features
 
     /** {@code VHOST_SET_OWNER}. @return 0, or -EBUSY if there is one */
     public int setOwner() {
-        if (owned) {
+        if (check() != -Errno.EPERM) {
             return -Errno.EBUSY;
         }
         owned = true;
@@ -60,16 +85,12 @@ public final class VhostDev {
      * {@code VHOST_RESET_OWNER}, the half that is vhost's ({@code vhost_dev_reset_owner}): rings as before the first
      * ioctl, no memory, no owner. The net half stops and flushes before.
      */
-    public int resetOwner() {
-        if (!owned) {
-            return -Errno.EPERM;
-        }
+    void forgetOwner() {
         for (VhostVirtqueue vq : vqs) {
             vq.reset();
             vq.setup().memory(VhostMemory.EMPTY);
         }
         owned = false;
-        return 0;
     }
 
     /** {@code VHOST_GET_FEATURES}: what is offered; a bit each. */
@@ -86,6 +107,9 @@ public final class VhostDev {
      *     with a backend has not all bits
      */
     public int setFeatures(long acked) {
+        if (check() == -Errno.EBUSY) {
+            return -Errno.EBUSY;
+        }
         if ((acked & ~features()) != 0) {
             return -Errno.EOPNOTSUPP;
         }
@@ -109,8 +133,9 @@ public final class VhostDev {
      *     could not use the table, for memory or bits of the log that are not there
      */
     public int setMemTable(int padding, List<Region> regions) {
-        if (!owned) {
-            return -Errno.EPERM;
+        int err = check();
+        if (err != 0) {
+            return err;
         }
         if (padding != 0) {
             return -Errno.EOPNOTSUPP;
@@ -139,22 +164,22 @@ public final class VhostDev {
      * @return 0, or -EFAULT if it is too small for a ring with a backend, which keeps its own; the others have the new one
      */
     public int setLogBase(long base) {
-        int err = owned ? 0 : -Errno.EPERM;
-        for (int i = 0; i < vqs.length && err != -Errno.EPERM; i++) {
-            err = Math.min(err, vqs[i].setup().logBase(base));
+        int err = check();
+        if (err == 0) {
+            for (VhostVirtqueue vq : vqs) {
+                err = Math.min(err, vq.setup().logBase(base));
+            }
         }
         return err;
     }
 
     /** {@code VHOST_SET_LOG_FD}: signalled when pages were logged; null for none. */
     public int setLogFd(EventFd log) {
-        if (!owned) {
-            return -Errno.EPERM;
+        int err = check();
+        for (int i = 0; i < vqs.length && err == 0; i++) {
+            vqs[i].setup().logCtx(log);
         }
-        for (VhostVirtqueue vq : vqs) {
-            vq.setup().logCtx(log);
-        }
-        return 0;
+        return err;
     }
 
     // ---- rings; an index and a number are unsigned
@@ -211,6 +236,9 @@ public final class VhostDev {
     }
 
     private int check(int index) {
+        if (busy.getAsBoolean()) {
+            return -Errno.EBUSY;
+        }
         if (!owned) {
             return -Errno.EPERM;
         }

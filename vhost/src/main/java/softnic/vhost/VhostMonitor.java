@@ -70,6 +70,13 @@ public final class VhostMonitor {
         settledHeads = (outstanding - (int) (taken - used)) & Vring.IDX_MASK;
     }
 
+    /** The ring is forgotten: what is out will not come back. */
+    void ringReset() {
+        Arrays.fill(outstanding, 0);
+        used = taken;
+        settledHeads = 0;
+    }
+
     void headTaken(int head) {
         outstanding[head]++;
         order[(int) taken++ & Vring.IDX_MASK] = head;
@@ -128,10 +135,11 @@ public final class VhostMonitor {
         if (slots[slot] != CLEAR) {
             violations.report(12, "vhost: slot " + slot + " begun in state " + slots[slot]);
         }
-        if (pending > Math.min(num, IoVec.UIO_MAXIOV - 1)) {
+        int again = Math.max(0, (int) (taken - used) - num);        // a guest that posts what it has not got back
+        if (pending > Math.min(num + again, IoVec.UIO_MAXIOV - 1)) {
             violations.report(14, "vhost: " + pending + " buffers pending, the ring has " + num);
         }
-        if (zerocopy && pending > zerocopyLimit + 1) {
+        if (zerocopy && pending > zerocopyLimit + 1 + (zerocopyLimit == num ? again : 0)) {
             violations.report(16, "vhost: zero-copy with " + pending + " buffers pending, limit " + zerocopyLimit + " + 1");
         }
         backend[slot] = generation;

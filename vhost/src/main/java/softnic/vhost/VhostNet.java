@@ -3,10 +3,14 @@ package softnic.vhost;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import java.util.function.IntConsumer;
+import java.util.function.ToIntFunction;
 import softnic.Edition;
 import softnic.mm.Errno;
 import softnic.mm.GuestMemory;
 import softnic.mm.PhysMem;
+import softnic.net.FileTable;
 import softnic.net.Sock;
 import softnic.sched.Cpu;
 import softnic.sched.EventFd;
@@ -26,7 +30,10 @@ import softnic.trace.Violations;
  *   guest refill -> EventFd --> rxKick work --^
  * </pre>
  *
- * <p>Wiring; {@link VhostBackend} is what its ioctls do.
+ * <p>Wiring, and the door for the owner's ioctls ({@code vhost_net_ioctl}). On a device in use they go through
+ * {@link #ioctl}, {@link #setBackend(int, Sock, IntConsumer)} and {@link #resetOwner}: any agent, any time, one at a
+ * time. Each runs as a work of the worker's, between two others, which is when the mutexes of the rings are free, and
+ * says when the kernel's would return. What sets a device up before its worker runs is called directly.
  */
 public final class VhostNet {
 
@@ -60,7 +67,12 @@ public final class VhostNet {
     /** Index of the TX ring ({@code VHOST_NET_VQ_TX}). */
     public static final int VHOST_NET_VQ_TX = 1;
 
+    private static final int NO_FILE = -1;
     private static final Runnable NOTHING = () -> { };
+
+    /** An ioctl that has been asked for, until it returns. */
+    private record Ioctl(Runnable call, IntConsumer done) {
+    }
 
     private final Cpu cpu;
     private final VhostWorker worker;
@@ -73,8 +85,11 @@ public final class VhostNet {
     private final TxQueue txQueue = new TxQueue();
     private final RxQueue rxQueue;
     private final VhostBackend backend;
-    private final AtomicReference<Runnable> ioctl = new AtomicReference<>();
+    private final AtomicReference<Ioctl> ioctl = new AtomicReference<>();
     private final VhostWork ioctlWork = new VhostWork("ioctl", this::runIoctl);
+    private final Runnable returns = this::returns;
+    private final Runnable forgetAndReturn = this::forgetAndReturn;
+    private int result;                 // of the ioctl that runs
 
     /**
      * @param workerWait where the worker's agent waits
@@ -90,7 +105,7 @@ public final class VhostNet {
         OwnerMm mm = new OwnerMm(memory, guest);
         tx = new VhostVirtqueue("tx", edition, cpu, trace, memory, guest, mm, options.eventIdx(), txCall, txMonitor);
         rx = new VhostVirtqueue("rx", edition, cpu, trace, memory, guest, mm, options.eventIdx(), rxCall, rxMonitor);
-        dev = new VhostDev(edition, rx, tx);
+        dev = new VhostDev(edition, this::isBusy, rx, tx);
         txQueue.zerocopyTx = options.zerocopyTx();
         txQueue.goodcopyLen = options.goodcopyLen();
         Counters<HandleRx.Count> rxCounters = Counters.of("vhost.handle_rx", HandleRx.Count.class);
@@ -115,39 +130,160 @@ public final class VhostNet {
         rx.setup().kick(rxKick);
     }
 
+    // ---- on a device in use
+
     /**
-     * {@code VHOST_NET_SET_BACKEND} for one ring. For set-up before the worker runs; later from {@link #ioctl}.
+     * An ioctl of {@link VhostDev}: {@code vhost_dev_ioctl} or {@code vhost_vring_ioctl}, under the mutexes. One of the
+     * whole device ends with {@code vhost_net_flush}: since 3.8 it returns when no zero-copy packet is in the network any
+     * more that was sent before it, so the owner may take old memory away.
+     *
+     * @param call one method of {@link VhostDev}; runs on the worker's agent
+     * @param done gets what it answered, when the ioctl returns; on the worker's agent
+     * @return 0, or -EBUSY while another one has not returned, where the kernel would wait for {@code dev->mutex}
+     */
+    public int ioctl(ToIntFunction<VhostDev> call, IntConsumer done) {
+        return leave(() -> {
+            dev.beginIoctl();
+            result = call.applyAsInt(dev);
+            if (!dev.isOfDevice() || backend.flush(this::settleReturn) != 0) {
+                settleReturn();
+            }
+        }, done);
+    }
+
+    /**
+     * {@code VHOST_NET_SET_BACKEND} for one ring. It returns when the old backend's packets are back and reported; the
+     * new one is served at once.
+     *
+     * @param done gets what {@link #setBackend(int, Sock)} would answer; as in {@link #ioctl}
+     * @return as {@link #ioctl}
+     */
+    public int setBackend(int index, Sock sock, IntConsumer done) {
+        return leave(() -> {
+            result = backend.set(index, sock, this::settleReturn);
+            if (result != 0) {
+                settleReturn();
+            }
+        }, done);
+    }
+
+    /**
+     * {@code VHOST_RESET_OWNER} ({@code vhost_net_reset_owner}): no packet moves any more; once none is in the network and
+     * the guest has its TX buffers back, rings, memory and owner are forgotten.
+     *
+     * @param done gets 0, or -EPERM if the device has no owner; as in {@link #ioctl}
+     * @return as {@link #ioctl}
+     */
+    public int resetOwner(IntConsumer done) {
+        return leave(() -> {
+            result = backend.isBusy() ? -Errno.EBUSY : dev.hasOwner() ? 0 : -Errno.EPERM;
+            if (result != 0) {
+                settleReturn();
+            } else {
+                backend.release(() -> cpu.settle(forgetAndReturn));     // what it reported is published before
+            }
+        }, done);
+    }
+
+    private int leave(Runnable call, IntConsumer done) {
+        if (!ioctl.compareAndSet(null, new Ioctl(call, done))) {
+            return -Errno.EBUSY;
+        }
+        worker.queue(ioctlWork);
+        return 0;
+    }
+
+    private boolean runIoctl() {
+        ioctl.get().call().run();
+        return false;
+    }
+
+    private void settleReturn() {
+        cpu.settle(returns);
+    }
+
+    private void forgetAndReturn() {
+        dev.forgetOwner();
+        returns();
+    }
+
+    private void returns() {
+        ioctl.getAndSet(null).done().accept(result);
+    }
+
+    private boolean isBusy() {
+        return backend.isBusy();
+    }
+
+    /** Runs something between two works, where the mutexes are free. For tests. @return as {@link #ioctl} */
+    int between(Runnable action) {
+        return leave(() -> {
+            ioctl.set(null);
+            action.run();
+        }, err -> { });
+    }
+
+    // ---- before the worker runs, and after
+
+    /**
+     * An interrupt may come between the two halves of a zero-copy callback. For checks in the virtual world, at set-up.
+     *
+     * @param interruption gets the second half, to be run some time; not asked when the worker itself completes a packet
+     */
+    public void interruptCallbacks(Consumer<Runnable> interruption) {
+        zcopies.interrupted(rest -> {
+            if (worker.isStepping()) {
+                rest.run();
+            } else {
+                interruption.accept(rest);
+            }
+        });
+    }
+
+    /**
+     * {@code VHOST_NET_SET_BACKEND} for one ring, at set-up.
      *
      * @param index {@link #VHOST_NET_VQ_RX} or {@link #VHOST_NET_VQ_TX}
      * @param sock the socket to serve, or null for none (fd -1)
-     * @return 0; -ENOBUFS for another index; -EFAULT if the ring has no place yet; -EBUSY while a work runs or another
-     *     ioctl waits. With packets of the old backend in the network the ioctl goes on: {@link #isWaiting}
+     * @return 0; -ENOBUFS for another index; -EFAULT if the ring has no place yet; -EBUSY while a work runs or an ioctl
+     *     waits
      */
     public int setBackend(int index, Sock sock) {
-        return backend.set(index, sock);
+        return backend.set(index, sock, NOTHING);
+    }
+
+    /**
+     * {@link #setBackend(int, Sock)} as the owner calls it, by the number of a file.
+     *
+     * @param fd a tap or a raw packet socket, or -1 for none
+     * @return as there, and -ENOTSOCK for anything else
+     */
+    public int setBackend(int index, FileTable files, int fd) {
+        if (index != VHOST_NET_VQ_RX && index != VHOST_NET_VQ_TX) {
+            return -Errno.ENOBUFS;
+        }
+        if (!(index == VHOST_NET_VQ_TX ? tx : rx).setup().accessOk()) {
+            return -Errno.EFAULT;
+        }
+        Sock sock = fd == NO_FILE ? null : GetSocket.of(files, fd);
+        return sock == null && fd != NO_FILE ? -Errno.ENOTSOCK : setBackend(index, sock);
     }
 
     /** {@link #setBackend(int, Sock)} for both rings. @return 0, or the first error */
     public int setBackend(Sock sock) {
-        int rxErr = backend.set(VHOST_NET_VQ_RX, sock);
-        int txErr = backend.set(VHOST_NET_VQ_TX, sock);
+        int rxErr = setBackend(VHOST_NET_VQ_RX, sock);
+        int txErr = setBackend(VHOST_NET_VQ_TX, sock);
         return rxErr != 0 ? rxErr : txErr;
     }
 
-    /**
-     * {@code vhost_net_flush}: waits for all zero-copy packets in the network, as before memory changes. When as
-     * {@link #setBackend(int, Sock)}.
-     *
-     * @param then what comes after that; at once if none is out
-     * @return 0 or -EBUSY
-     */
-    public int flush(Runnable then) {
+    /** {@code vhost_net_flush}, between two works. For tests. @return 0 or -EBUSY */
+    int flush(Runnable then) {
         return backend.flush(then);
     }
 
     /**
      * The backends go ({@code vhost_net_release}): once the network has given back all, the guest gets what was not
-     * reported. When as {@link #setBackend(int, Sock)}.
+     * reported. By who has stopped the worker between two works, or as one.
      *
      * @return zero-copy sends still in flight: 0, or it goes on by itself when the last one is back; -EBUSY as for
      *     {@link #setBackend(int, Sock)}, and nothing was done
@@ -156,37 +292,9 @@ public final class VhostNet {
         return backend.release(NOTHING);
     }
 
-    /**
-     * {@code VHOST_RESET_OWNER}: as {@link #releaseBackend}, and then rings, memory and owner are forgotten.
-     *
-     * @return as there
-     */
-    public int resetOwner() {
-        return backend.release(() -> cpu.settle(dev::resetOwner));      // what it reported is published before
-    }
-
     /** An ioctl waits for packets to come home; the last one lets it go on. */
     public boolean isWaiting() {
         return backend.isWaiting();
-    }
-
-    /**
-     * Runs an ioctl on a device in use: as a work of the worker's, between two others, where the kernel would take the
-     * mutex of a ring. Any agent.
-     *
-     * @return 0, or -EBUSY if another one has not begun yet
-     */
-    public int ioctl(Runnable action) {
-        if (!ioctl.compareAndSet(null, action)) {
-            return -Errno.EBUSY;
-        }
-        worker.queue(ioctlWork);
-        return 0;
-    }
-
-    private boolean runIoctl() {
-        ioctl.getAndSet(null).run();
-        return false;
     }
 
     /** The agent to put on the worker's processor. */
@@ -194,7 +302,7 @@ public final class VhostNet {
         return worker;
     }
 
-    /** The device's other ioctls: owner, features, memory, log, rings. Those that change memory want a {@link #flush}. */
+    /** The device's other ioctls, for set-up: owner, features, memory, log, rings. */
     public VhostDev dev() {
         return dev;
     }

@@ -50,9 +50,16 @@ final class VhostUbufRef {
 
     /** Second half: reads the wait queue, which lies in this object. */
     void wake(int left) {
-        touch();
+        if (left == 0) {
+            look();
+            touch();                        // unlocks the wait queue, with which the waiter may be gone
+        }
+    }
+
+    /** Who waits looks at {@link #count}, whatever it is. */
+    void look() {
         Runnable waiting = waiter;
-        if (left == 0 && waiting != null) {
+        if (waiting != null) {
             waiting.run();
         }
     }

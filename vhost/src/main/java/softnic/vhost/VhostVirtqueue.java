@@ -48,6 +48,7 @@ public final class VhostVirtqueue {
     private int num;
     private int lastAvailIdx;
     private int availIdx;                   // cached
+    private boolean jumpCached;             // monitor: it was too far ahead when it was read
     private int lastUsedIdx;                // next element to write; published when settled
     private int readyUsedIdx;               // what the next publication covers
     private int publishedUsedIdx;
@@ -56,6 +57,7 @@ public final class VhostVirtqueue {
     private boolean signalledUsedValid;
     private boolean publishPending;
     private boolean errorPending;
+    private EventFd called;                 // whom callGuest signals: the owner may take it away meanwhile
     private boolean postedUnannounced;      // monitor: there was news before kicks were asked for
 
     VhostVirtqueue(String name, Edition edition, Cpu cpu, Trace trace, PhysMem memory, GuestMemory guest,
@@ -108,6 +110,7 @@ public final class VhostVirtqueue {
         }
         lastAvailIdx = base;
         availIdx = base;                    // forget the cached one
+        jumpCached = false;
         return 0;
     }
 
@@ -155,6 +158,9 @@ public final class VhostVirtqueue {
         usedFlags = 0;
         signalledUsed = 0;
         signalledUsedValid = false;
+        if (monitor != null) {
+            monitor.ringReset();
+        }
     }
 
     private int takeUp() {
@@ -219,7 +225,7 @@ public final class VhostVirtqueue {
         if (availIdx == lastAvailIdx) {
             return num;
         }
-        if (monitor != null && ahead(availIdx) > num) {
+        if (monitor != null && jumpCached && ahead(availIdx) > num) {
             monitor.jumpBelieved(ahead(availIdx), num);
         }
         int head = vring.availRing(lastAvailIdx);
@@ -232,6 +238,7 @@ public final class VhostVirtqueue {
         boolean jump = ahead(idx) > num;
         if (!jump || edition.has(Quirk.AVAIL_JUMP_BELIEVED)) {
             availIdx = idx;
+            jumpCached = jump;
         }
         return jump ? broken(VqRule.AVAIL_IDX_JUMP,
                 edition.has(Behaviour.AVAIL_JUMP_EINVAL) ? -Errno.EINVAL : -Errno.EFAULT) : 0;
@@ -339,6 +346,7 @@ public final class VhostVirtqueue {
         if (setup.call() != null && notifyWanted()) {
             counters.bump(Count.SIGNALS);
             cpu.charge(Cost.SIGNAL, 1);
+            called = setup.call();
             cpu.settle(callGuest);
         } else {
             counters.bump(Count.SIGNALS_SUPPRESSED);
@@ -346,9 +354,7 @@ public final class VhostVirtqueue {
     }
 
     private void callGuest() {
-        if (setup.call() != null) {
-            setup.call().signal();
-        }
+        called.signal();
     }
 
     /** {@code vhost_notify}: does the guest want an interrupt for what was published? */
@@ -425,6 +431,7 @@ public final class VhostVirtqueue {
         boolean jump = ahead(idx) > num;
         if (!jump || edition.has(Quirk.AVAIL_JUMP_BELIEVED)) {
             availIdx = idx;
+            jumpCached = jump;
         }
         if (jump && edition.has(Behaviour.AVAIL_JUMP_EINVAL)) {
             broken(VqRule.AVAIL_IDX_JUMP, -Errno.EINVAL);

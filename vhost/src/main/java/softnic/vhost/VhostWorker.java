@@ -25,6 +25,7 @@ public final class VhostWorker implements Agent {
     private final AtomicLong tail = new AtomicLong();
     private long head;
     private VhostWork running;
+    private boolean stepping;
     private volatile boolean asleep;
 
     public VhostWorker(Cpu cpu, Trace trace, WaitQueue waitQueue) {
@@ -57,7 +58,10 @@ public final class VhostWorker implements Agent {
             }
         }
         asleep = false;
-        if (!running.step()) {
+        stepping = true;
+        boolean more = running.step();
+        stepping = false;
+        if (!more) {
             running = null;
         }
         return 1;
@@ -72,6 +76,11 @@ public final class VhostWorker implements Agent {
             work.unmarkQueued();
         }
         return work;
+    }
+
+    /** True while a step runs: whoever asks is called by it. The worker's agent, or the virtual world. */
+    boolean isStepping() {
+        return stepping;
     }
 
     /** True if no work is under way but {@code itself}: when the mutexes of the device are free. */

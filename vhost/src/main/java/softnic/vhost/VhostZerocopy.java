@@ -3,6 +3,7 @@ package softnic.vhost;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
+import java.util.function.Consumer;
 import softnic.Behaviour;
 import softnic.Edition;
 import softnic.Quirk;
@@ -57,6 +58,7 @@ final class VhostZerocopy {
     private VhostUbufRef ubufs;         // of the backend that is attached, or that somebody still waits for
     private int upendIdx;
     private int doneIdx;
+    private Consumer<Runnable> interruption;        // tests and checks; null: the callback is never interrupted
     private int failed;                 // FAILED entries reported and not counted yet
 
     /**
@@ -70,6 +72,11 @@ final class VhostZerocopy {
         this.pollTx = pollTx;
         this.startIdx = startIdx & MASK;
         reset();
+    }
+
+    /** From now on every callback is interrupted between its two halves: who does that gets the second one to run. */
+    void interrupted(Consumer<Runnable> interruption) {
+        this.interruption = interruption;
     }
 
     /** Nothing is pending, and a backend may attach ({@code vhost_vq_reset}). */
@@ -304,6 +311,8 @@ final class VhostZerocopy {
             VhostUbufRef ubufs = ctx;           // once the slot is marked, the worker may use this object again
             if (ubufs.isAbandoned()) {
                 late();
+            } else if (interruption != null) {
+                interrupted(ubufs, zerocopySuccess);
             } else if (edition.has(Quirk.POLL_BEFORE_MARK)) {
                 int count = ubufs.count();
                 poll(count - 1, count);
@@ -317,6 +326,28 @@ final class VhostZerocopy {
                 }
             }
             trace.exit(Tracepoint.ZEROCOPY_CALLBACK);
+        }
+
+        /** The same, with an interrupt amid it; meanwhile who waits may look, for he may have been about to sleep. */
+        private void interrupted(VhostUbufRef ubufs, boolean zerocopySuccess) {
+            if (edition.has(Quirk.POLL_BEFORE_MARK)) {
+                int count = ubufs.count();
+                poll(count - 1, count);
+                interruption.accept(() -> {
+                    mark(zerocopySuccess);
+                    ubufs.put();
+                });
+                return;
+            }
+            mark(zerocopySuccess);
+            int left = ubufs.drop();
+            ubufs.look();
+            interruption.accept(() -> {
+                ubufs.wake(left);
+                if (!edition.has(Quirk.CALLBACK_WAKES_NOBODY)) {
+                    poll(left, left);
+                }
+            });
         }
 
         private void mark(boolean zerocopySuccess) {

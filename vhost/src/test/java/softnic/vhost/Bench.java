@@ -102,9 +102,9 @@ final class Bench implements AutoCloseable {
         return counter("vhost.zerocopy", name.name());
     }
 
-    /** Does an ioctl on the device in use, as a work between two others. */
+    /** Does something to the device in use, as a work between two others. */
     void ioctl(Runnable action) {
-        assert net.ioctl(action) == 0;
+        assert net.between(action) == 0;
         run();
     }
 

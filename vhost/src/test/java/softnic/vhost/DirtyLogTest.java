@@ -48,7 +48,7 @@ class DirtyLogTest {
         this.edition = edition;
         vq = new VhostVirtqueue("rx", edition, cpu, Trace.off(), ram.memory, ram.guest, mm, false, null,
                 new VhostMonitor(violations));
-        dev = new VhostDev(edition, vq);
+        dev = new VhostDev(edition, () -> false, vq);
         dev.setOwner();
     }
 

@@ -44,6 +44,14 @@ final class Ram implements AutoCloseable {
         ring.availIdxRelease(availIdx);
     }
 
+    /** The guest's driver begins anew: both rings empty. */
+    void reset() {
+        availIdx = 0;
+        ring.availIdxRelease(0);
+        ring.usedIdxRelease(0);
+        ring.usedFlags(0);
+    }
+
     /** One descriptor of {@code len} bytes at {@link #DATA}, posted. */
     void post(int head, int len, int flags) {
         ring.desc(head, DATA, len, flags, 0);

@@ -47,7 +47,7 @@ class VhostDevTest {
         this.edition = edition;
         rx = vq("rx");
         tx = vq("tx");
-        dev = new VhostDev(edition, rx, tx);
+        dev = new VhostDev(edition, () -> false, rx, tx);
     }
 
     static Iterable<Edition> editions() {
@@ -89,14 +89,13 @@ class VhostDevTest {
     @Test
     void onlyOneOwns() {
         assertThat(dev.setOwner()).isEqualTo(-Errno.EBUSY);
-        assertThat(dev.resetOwner()).isZero();
-        assertThat(dev.resetOwner()).isEqualTo(-Errno.EPERM);
+        dev.forgetOwner();
         assertThat(dev.setOwner()).isZero();
     }
 
     @Test
     void withoutAnOwnerNothingIsPermittedButFeatures() {
-        dev.resetOwner();
+        dev.forgetOwner();
         assertThat(dev.setMemTable(0, table())).isEqualTo(-Errno.EPERM);
         assertThat(dev.setLogBase(log)).isEqualTo(-Errno.EPERM);
         assertThat(dev.setLogFd(new EventFd())).isEqualTo(-Errno.EPERM);
@@ -118,7 +117,7 @@ class VhostDevTest {
         startTx();
         assertThat(dev.setVringBase(RX, 77)).isZero();
         assertThat(dev.setVringKick(TX, kick)).isZero();
-        assertThat(dev.resetOwner()).isZero();
+        dev.forgetOwner();
         kick.signal();
         assertThat(kicks[0]).isZero();
         assertThat(dev.setOwner()).isZero();

@@ -1,4 +1,4 @@
-package softnic.vhost;
+package softnic.check;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -8,55 +8,59 @@ import softnic.Quirk;
 import softnic.mm.Errno;
 import softnic.mm.GuestMemory;
 import softnic.mm.PhysMem;
+import softnic.mm.VhostMemory;
 
 /**
  * What {@code vhost_get_vq_desc} shall answer, written down from its description, slowly: guest memory is a function
  * from address to byte, a piece is a run of bytes of one region, and nothing is done but once.
+ *
+ * <p>Beside the device, never in it: reads the same memory at the same moment.
  */
-final class GetVqDescModel {
+public final class GetVqDescModel {
 
     /** A run of guest bytes inside one region. */
-    record Piece(long gpa, long bytes) {
+    public record Piece(long gpa, long bytes) {
     }
 
     private final Edition edition;
     private final PhysMem memory;
     private final GuestMemory guest;
+    private final VhostMemory table;
     private final int num;
     private final long descGpa;
     private final long availGpa;
-    int last;
+    private final List<Piece> pieces = new ArrayList<>();
+    private int last;
     private int cached;
-    final List<Piece> pieces = new ArrayList<>();
-    int out;
-    int in;
-    long descBytes;
-    int steps;
+    private int out;
+    private int in;
+    private int steps;
     private int budget;
 
-    GetVqDescModel(Edition edition, PhysMem memory, GuestMemory guest, int num, long descGpa, long availGpa) {
+    /**
+     * @param guest where descriptors and rings are read
+     * @param table what the device was told of it
+     */
+    public GetVqDescModel(Edition edition, PhysMem memory, GuestMemory guest, VhostMemory table, int num, long descGpa,
+            long availGpa) {
         this.edition = edition;
         this.memory = memory;
         this.guest = guest;
+        this.table = table;
         this.num = num;
         this.descGpa = descGpa;
         this.availGpa = availGpa;
     }
 
     /** The base was set: whatever was cached is forgotten. */
-    void base(int idx) {
+    public void base(int idx) {
         last = idx;
         cached = idx;
     }
 
     /** A head, {@code num} for an empty ring, or a negated errno. */
-    int next() {
-        pieces.clear();
-        out = 0;
-        in = 0;
-        descBytes = 0;
-        steps = 0;
-        budget = 65536;
+    public int next() {
+        clear();
         if (!edition.has(Behaviour.AVAIL_IDX_CACHED) || cached == last) {
             int now = u16(availGpa + 2);
             int ahead = (now - last + 65536) % 65536;
@@ -75,11 +79,51 @@ final class GetVqDescModel {
         if (head >= num) {
             return -Errno.EINVAL;
         }
-        int err = chain(head);
+        int err = walk(head);
         if (err == 0) {
             last = (last + 1) % 65536;
         }
         return err == 0 ? head : err;
+    }
+
+    /** Forgets the pieces. */
+    public void clear() {
+        pieces.clear();
+        out = 0;
+        in = 0;
+    }
+
+    /** The pieces of one chain more, behind those there are. @return 0 or a negated errno */
+    public int walk(int head) {
+        out = 0;
+        in = 0;
+        steps = 0;
+        budget = 65536;
+        return chain(head);
+    }
+
+    /** The next entry to take. */
+    public int base() {
+        return last;
+    }
+
+    public List<Piece> pieces() {
+        return pieces;
+    }
+
+    /** Readable pieces of the chain walked last. */
+    public int out() {
+        return out;
+    }
+
+    /** Writable pieces of it. */
+    public int in() {
+        return in;
+    }
+
+    /** Descriptors that it looked at. */
+    public int steps() {
+        return steps;
     }
 
     private int chain(int head) {
@@ -137,7 +181,6 @@ final class GetVqDescModel {
         if (err != 0) {
             return err;
         }
-        descBytes += len;
         if ((flags & 2) != 0) {
             in += pieces.size() - before;
         } else if (in > 0) {
@@ -160,7 +203,7 @@ final class GetVqDescModel {
             if (region < 0) {
                 return -Errno.EFAULT;
             }
-            long end = guest.table().guestPhysAddr(region) + guest.table().memorySize(region);
+            long end = table.guestPhysAddr(region) + table.memorySize(region);
             long room = end - (addr + done);
             boolean wrong = edition.has(Quirk.TRANSLATES_WHOLE_LENGTH);
             to.add(new Piece(addr + done, Math.min(wrong ? len : len - done, room)));
@@ -170,9 +213,9 @@ final class GetVqDescModel {
     }
 
     private int region(long addr) {
-        for (int r = 0; r < guest.regions(); r++) {
-            long first = guest.table().guestPhysAddr(r);
-            if (addr >= first && addr < first + guest.table().memorySize(r)) {      // all of our regions lie low
+        for (int r = 0; r < table.regions(); r++) {
+            long first = table.guestPhysAddr(r);
+            if (addr >= first && addr < first + table.memorySize(r)) {      // all of our regions lie low
                 return r;
             }
         }
