@@ -4,7 +4,6 @@ import java.util.List;
 import softnic.Edition;
 import softnic.mm.IoVec;
 import softnic.trace.Violations;
-import softnic.vhost.VhostDev;
 import softnic.vhost.VhostVirtqueue;
 import softnic.vhost.VqRule;
 import softnic.virtio.Vring;
@@ -16,7 +15,6 @@ import softnic.virtio.Vring;
 final class RingWatch {
 
     private final VhostPlace place;
-    private final VhostDev dev;
     private final VhostVirtqueue vq;
     private final int index;
     private final Vring ring;
@@ -29,10 +27,9 @@ final class RingWatch {
     private boolean lapped;             // a guest that posts what it has not got back: its used ring is too short
     private long out;                   // heads taken and not reported
 
-    RingWatch(VhostPlace place, Edition edition, VhostDev dev, VhostVirtqueue vq, int index, int num, int base,
+    RingWatch(VhostPlace place, Edition edition, VhostVirtqueue vq, int index, int num, int base,
             Violations violations) {
         this.place = place;
-        this.dev = dev;
         this.vq = vq;
         this.index = index;
         this.num = num;
@@ -51,7 +48,7 @@ final class RingWatch {
     /** Between two steps: notes what was taken and what was reported. @return true if anything was */
     boolean look() {
         int before = base;
-        int now = dev.vringBase(index);
+        int now = vq.base();
         for (; base != now && (now - base & Vring.IDX_MASK) <= Short.MAX_VALUE; base = base + 1 & Vring.IDX_MASK) {
             int head = ring.availRing(base);
             if (head < num) {
@@ -88,7 +85,7 @@ final class RingWatch {
     /** Is it true that the pieces are those of the chains taken in this step, and {@code bytes} no more than they hold? */
     void pieces(IoVec iov, int bytes, boolean writes) {
         model.clear();
-        int now = dev.vringBase(index);
+        int now = vq.base();
         for (int i = base; i != now; i = i + 1 & Vring.IDX_MASK) {
             int head = ring.availRing(i);
             int err = head < num ? model.walk(head) : -1;

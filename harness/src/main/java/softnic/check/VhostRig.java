@@ -89,8 +89,8 @@ final class VhostRig implements Cpu, ScriptedSock.Watch {
         for (int i = 0; i < socks.length; i++) {
             socks[i] = new ScriptedSock(pool, pages, poolSize(scenario) / 2, sndbuf, scenario.zerocopy(), this, scenario.random("sock" + i), refused);
         }
-        tx = new RingWatch(place, edition, net.dev(), net.tx(), TX, scenario.txRing(), base[TX], violations);
-        rx = new RingWatch(place, edition, net.dev(), net.rx(), RX, scenario.rxRing(), base[RX], violations);
+        tx = new RingWatch(place, edition, net.tx(), TX, scenario.txRing(), base[TX], violations);
+        rx = new RingWatch(place, edition, net.rx(), RX, scenario.rxRing(), base[RX], violations);
         dirt = new VhostDirt(this);
     }
 

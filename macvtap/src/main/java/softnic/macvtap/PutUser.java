@@ -15,7 +15,7 @@ final class PutUser {
     private final long hdrHpa;
     private final VirtioNetHdr hdr = new VirtioNetHdr();
 
-    /** @param hdrHpa where the header is composed, 12 bytes */
+    /** @param hdrHpa where the header is composed, 10 bytes */
     PutUser(PhysMem memory, VnetHdrToSkb vnetHdrToSkb, long hdrHpa) {
         this.memory = memory;
         this.vnetHdrToSkb = vnetHdrToSkb;
@@ -36,14 +36,13 @@ final class PutUser {
         return err != 0 ? err : vnetHdrLen + skb.len();
     }
 
-    /** What {@code vnet_hdr_sz} has more than the header is left as it was. */
+    /** What {@code vnet_hdr_sz} has more than the first ten bytes is left as it was: num_buffers is vhost's to write. */
     private int writeHeader(SkBuff skb, IoVec iov, int vnetHdrLen) {
         int err = vnetHdrToSkb.fromSkb(skb, hdr);
         if (err != 0) {
             return err;
         }
-        hdr.numBuffers(1);
-        return iov.copyFrom(memory, 0, hdrHpa, Math.min(vnetHdrLen, VirtioNetHdr.SIZE_MRG_RXBUF));
+        return iov.copyFrom(memory, 0, hdrHpa, VirtioNetHdr.SIZE);
     }
 
     /** {@code skb_copy_datagram_const_iovec} (net/core/datagram.c). */

@@ -114,8 +114,8 @@ public final class VhostVirtqueue {
         return 0;
     }
 
-    /** {@code VHOST_GET_VRING_BASE}. */
-    int base() {
+    /** The next available entry ({@code VHOST_GET_VRING_BASE}), for who is between two steps of the worker's. */
+    public int base() {
         return lastAvailIdx;
     }
 
