@@ -196,4 +196,27 @@ class SkbShortMemoryTest {
             assertThat(uncharged).containsExactly(keeps ? last : skb);
         }
     }
+
+    /** The workshop has fewer than 400 heads: one that is lost each time would be missed. */
+    @Test
+    void headsThatWereTakenForAWhileAreGivenBack() {
+        SkBuff skb = shop.zerocopy(random, owner, 0, 66, 100);
+        for (int i = 0; i < 400; i++) {
+            SkBuff copied = shop.zerocopy(random, new Workshop.Owner(), 0, 10, 50);
+            assertThat(SkbCopy.copyUbufs(copied)).as("copy %d", i).isZero();
+            copied.kfree();
+        }
+        SkBuff clone = SkbCopy.clone(skb);
+        skb.shinfo().zerocopy(new Workshop.Owner());
+        shop.leavePages(0);
+        for (int i = 0; i < 400; i++) {
+            assertThat(SkbCopy.expandHead(skb, 10, 10)).isNegative();
+        }
+        shop.release();
+        skb.shinfo().txFlags = 0;
+        skb.shinfo().destructorArg = null;
+        assertThat(SkbCopy.expandHead(skb, 10, 10)).isZero();
+        clone.kfree();
+        skb.kfree();
+    }
 }
