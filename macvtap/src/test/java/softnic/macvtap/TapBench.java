@@ -71,9 +71,16 @@ final class TapBench implements AutoCloseable {
     }
 
     /** What takes long to make; a bench that ends clean leaves it to the next of its edition. */
-    private record Pools(PhysMem memory, PageAllocator pages, Cpu cpu, SkbPool pool) {
+    private record Pools(PhysMem memory, PageAllocator pages, Cpu cpu, SkbPool pool, boolean shared) {
 
         private static final Map<Edition, Deque<Pools>> IDLE = new HashMap<>();
+
+        /** Pools whose every function is traced and every charge paid; nobody else gets them. */
+        static Pools traced(Edition edition, Cpu cpu, Trace trace) {
+            PhysMem memory = new PhysMem();
+            PageAllocator pages = new PageAllocator(memory, PAGES);
+            return new Pools(memory, pages, cpu, new SkbPool(memory, pages, edition, cpu, trace, 64, 8), false);
+        }
 
         static Pools of(Edition edition) {
             Pools idle = IDLE.computeIfAbsent(edition, e -> new ArrayDeque<>()).poll();
@@ -83,11 +90,11 @@ final class TapBench implements AutoCloseable {
             PhysMem memory = new PhysMem();
             PageAllocator pages = new PageAllocator(memory, PAGES);
             Cpu cpu = new VirtualTimeRunner(CostTable.free());
-            return new Pools(memory, pages, cpu, new SkbPool(memory, pages, edition, cpu, Trace.off(), 600));
+            return new Pools(memory, pages, cpu, new SkbPool(memory, pages, edition, cpu, Trace.off(), 600), true);
         }
 
         void close(Edition edition) {
-            if (pool.inUse() == 0 && pages.inUse() == 0) {
+            if (pool.inUse() == 0 && pages.inUse() == 0 && shared) {
                 IDLE.get(edition).add(this);
             } else {
                 pool.close();
@@ -111,18 +118,27 @@ final class TapBench implements AutoCloseable {
     private final Arena arena = Arena.ofConfined();
 
     TapBench(Edition edition, int features, int sndbuf) {
+        this(edition, features, sndbuf, Pools.of(edition), Trace.off());
+    }
+
+    /** One whose functions and charges are written down. */
+    TapBench(Edition edition, int features, Cpu cpu, Trace trace) {
+        this(edition, features, Integer.MAX_VALUE, Pools.traced(edition, cpu, trace), trace);
+    }
+
+    private TapBench(Edition edition, int features, int sndbuf, Pools pools, Trace trace) {
         this.edition = edition;
-        pools = Pools.of(edition);
+        this.pools = pools;
         memory = pools.memory();
         pages = pools.pages();
         cpu = pools.cpu();
         pool = pools.pool();
         guest = new GuestMemory(memory);
         guest.addRegion(0, arena.allocate(RAM_PAGES * 4096L, 4096));
-        core = new NetCore(edition, pool, cpu, Trace.off());
+        core = new NetCore(edition, pool, cpu, trace);
         dev = new Keeper(features);
-        vlan = new Macvlan("macvtap0", MAC, dev, edition, core, Trace.off());
-        tap = new MacvtapSock(vlan, edition, core, cpu, Llc.none(), Trace.off(), memory, guest, pages,
+        vlan = new Macvlan("macvtap0", MAC, dev, edition, core, trace);
+        tap = new MacvtapSock(vlan, edition, core, cpu, Llc.none(), trace, memory, guest, pages,
                 new MacvtapSock.Options(HDR, sndbuf));
     }
 

@@ -1,6 +1,5 @@
 package softnic.trace;
 
-import java.util.Arrays;
 import softnic.sched.Cpu;
 
 /**
@@ -104,7 +103,6 @@ public final class Trace {
     public void clear() {
         count = 0;
         lost = 0;
-        Arrays.fill(events, 0);
     }
 
     /** Keeps what was recorded and records no more: what is torn down now is not part of the story. */

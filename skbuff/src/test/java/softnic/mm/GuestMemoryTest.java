@@ -72,6 +72,31 @@ class GuestMemoryTest {
         assertThat(iov.length()).isEqualTo(80 * K);
     }
 
+    /** Host lengths are ints: a piece of 2 GiB would be none. */
+    @Test
+    void aPieceHasAtMostTwoGibibytesLessOne() {
+        VhostMemory huge = VhostMemory.EMPTY.with(0, 8L << 30, 1L << 40);
+        assertThat(huge.translate(4096, 0xFFFF_FFFFL, iov, IoVec.UIO_MAXIOV, false)).isEqualTo(3);
+        assertThat(iov.len(0)).isEqualTo(Integer.MAX_VALUE);
+        assertThat(iov.base(1)).isEqualTo((1L << 40) + 4096 + Integer.MAX_VALUE);
+        assertThat(iov.len(2)).isEqualTo(1);
+        assertThat(iov.length()).isEqualTo(0xFFFF_FFFFL);
+    }
+
+    /** CVE-2013-0311. */
+    @Test
+    void theOldErrorGivesAPieceBehindTheFirstTheWholeLengthAgain() {
+        assertThat(guest.table().translate(63 * K, 3 * K, iov, IoVec.UIO_MAXIOV, true)).isEqualTo(2);
+        assertThat(iov.len(0)).isEqualTo(K);
+        assertThat(iov.len(1)).isEqualTo(3 * K);
+        iov.clear();
+        assertThat(guest.table().translate(100, 1000, iov, IoVec.UIO_MAXIOV, true)).isEqualTo(1);
+        assertThat(iov.len(0)).isEqualTo(1000);
+        iov.clear();
+        assertThat(guest.table().translate(60 * K, 34 * K, iov, IoVec.UIO_MAXIOV, true)).isEqualTo(2);
+        assertThat(iov.len(1)).as("as far as its region goes").isEqualTo(32 * K);
+    }
+
     @Test
     void nothingIsNoPieceWhereverItLies() {
         assertThat(translate(0, 0)).isZero();
@@ -155,6 +180,17 @@ class GuestMemoryTest {
     }
 
     @Test
+    void pinningTakesAsManyPagesAsWereAskedForAndNoMore() {
+        Holder[] holders = {new Holder("first"), new Holder("second"), new Holder("third")};
+        assertThat(guest.getUserPagesFast(guest.hpa(4096), 2, holders, 0)).isEqualTo(2);
+        assertThat(holders[2].page()).isNull();
+        assertThat(guest.pins()).isEqualTo(2);
+        assertThat(guest.getUserPagesFast(guest.hpa(4096), 0, holders, 2)).isZero();
+        holders[0].put();
+        holders[1].put();
+    }
+
+    @Test
     void regionsAreWholePagesThatOverlapNobody() {
         assertThatThrownBy(() -> guest.addRegion(100, ram(4 * K))).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> guest.addRegion(96 * K, arena.allocate(100, 4096)))
@@ -178,6 +214,7 @@ class GuestMemoryTest {
     @Test
     void theGuestsOwnCodeIsToldWhenItMissesItsMemory() {
         assertThat(guest.hpa(65 * K)).isEqualTo(guest.regionHpa(1) + K);
+        assertThat(guest.hpa(5)).isEqualTo(guest.regionHpa(0) + 5);
         assertThatThrownBy(() -> guest.hpa(100 * K)).hasMessageContaining("0x19000 is not RAM");
     }
 

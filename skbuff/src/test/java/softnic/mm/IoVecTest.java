@@ -100,6 +100,15 @@ class IoVecTest {
     }
 
     @Test
+    void advancingByAllThereIsLeavesNothingWhateverLiesBehind() {
+        iov.add(a, 10);
+        iov.add(a, 20);
+        iov.advance(30);
+        assertThat(iov.count()).isZero();
+        assertThat(iov.length()).isZero();
+    }
+
+    @Test
     void lengthsAddUpBeyondThirtyTwoBits() {
         for (int i = 0; i < IoVec.UIO_MAXIOV; i++) {
             iov.add(a, Integer.MAX_VALUE);

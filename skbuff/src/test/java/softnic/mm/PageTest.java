@@ -66,6 +66,17 @@ class PageTest {
     }
 
     @Test
+    void pagesOfAClosedPoolCannotBeRead() {
+        PageAllocator closed = new PageAllocator(memory, 1);
+        Holder holder = new Holder();
+        holder.alloc(closed);
+        long hpa = holder.page().hpa();
+        assertThat(memory.u8(hpa)).isZero();
+        closed.close();
+        assertThatThrownBy(() -> memory.u8(hpa)).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
     void aPageLivesUntilItsLastHolderGivesItBack() {
         Holder first = new Holder();
         Holder second = new Holder();

@@ -112,6 +112,28 @@ class SockTest {
     }
 
     @Test
+    void thereIsRoomBelowHalfOfTheBufferAndNoneAtItsEnd() {
+        assertThat(sock.sndbuf()).isEqualTo(SNDBUF);
+        sock.charge(SNDBUF / 2 - 1);
+        assertThat(sock.isWriteable()).isTrue();
+        sock.charge(1);
+        assertThat(sock.isWriteable()).isFalse();
+        assertThat(sock.pollOut(() -> woken++)).isFalse();
+        sock.charge(SNDBUF / 2 - 1);
+        SkBuff last = sock.alloc(1, 0);
+        assertThat(last).as("one byte is left").isNotNull();
+        last.kfree();
+        sock.charge(1);
+        assertThat(sock.alloc(1, 0)).isNull();
+        assertThat(sock.why()).isEqualTo(-Errno.EAGAIN);
+        sock.charge(-SNDBUF);
+        sock.zerocopy(true);
+        assertThat(sock.isZerocopy()).isTrue();
+        sock.zerocopy(false);
+        assertThat(sock.isZerocopy()).isFalse();
+    }
+
+    @Test
     void tooLargeIsAnErrorBeforeAnythingIsAllocated() {
         assertThat(sock.alloc(100, 17 * 4096 + 1)).isNull();
         assertThat(sock.why()).isEqualTo(-Errno.EMSGSIZE);

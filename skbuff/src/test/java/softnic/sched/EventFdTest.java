@@ -17,7 +17,9 @@ class EventFdTest {
         fd.signal();
         fd.signal();
         assertThat(woken[0]).isEqualTo(2);
+        assertThat(fd.isSignalled()).isTrue();
         assertThat(fd.read()).isEqualTo(3);
+        assertThat(fd.isSignalled()).isFalse();
         assertThat(fd.read()).isZero();
     }
 
@@ -58,6 +60,8 @@ class EventFdTest {
         CostTable dear = free.with(Cost.SIGNAL, 7);
         assertThat(free.picos(Cost.SIGNAL)).isZero();
         assertThat(dear.picos(Cost.SIGNAL)).isEqualTo(7);
+        assertThat(dear.with(Cost.KICK_WAKE, 1).picos(Cost.SIGNAL)).isEqualTo(7);
+        assertThat(dear.with(Cost.SIGNAL, 0).picos(Cost.SIGNAL)).as("free again").isZero();
         assertThatThrownBy(() -> free.with(Cost.SIGNAL, -1)).isInstanceOf(IllegalArgumentException.class);
     }
 

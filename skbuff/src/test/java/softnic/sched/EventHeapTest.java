@@ -50,4 +50,35 @@ class EventHeapTest {
         }
         assertThat(heap.isEmpty()).isTrue();
     }
+
+    @Test
+    void everyEventThatWaitsCanBeLookedAtInItsPlace() {
+        EventHeap heap = new EventHeap();
+        heap.push(9, 0xFFFF);
+        heap.push(5, 0x1234);
+        heap.push(7, 0x8001);
+        heap.pop();
+        assertThat(heap.size()).isEqualTo(2);
+        assertThat(heap.timePs(0)).isEqualTo(7);
+        assertThat(heap.payload(0)).isEqualTo(0x8001);
+        assertThat(heap.timePs(1)).isEqualTo(9);
+        assertThat(heap.payload(1)).isEqualTo(0xFFFF);
+    }
+
+    @Test
+    void anEventPutOffGoesBehindThoseOfItsNewTime() {
+        EventHeap heap = new EventHeap();
+        heap.push(1, 10);
+        heap.push(5, 20);
+        heap.push(5, 30);
+        heap.push(6, 40);
+        heap.postponeFirst(5);
+        heap.push(5, 50);
+        int[] order = new int[5];
+        for (int i = 0; i < order.length; i++) {
+            order[i] = heap.firstPayload();
+            heap.pop();
+        }
+        assertThat(order).containsExactly(20, 30, 10, 50, 40);
+    }
 }

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 /** Real threads: a wake-up is never lost, not even between the last look and the nap. */
@@ -165,5 +167,71 @@ class LiveRunnerTest {
         assertThat(ran[0]).isEqualTo(1);
         assertThat(world.delayNs(Cost.VHOST_WAKE_LATENCY)).isZero();
         assertThat(world.nowNs()).isGreaterThanOrEqualTo(before);
+    }
+
+    @Test
+    void aThreadWithWorkNeverNapsAndOneWithoutNapsAMillisecond() throws InterruptedException {
+        LiveRunner world = new LiveRunner();
+        assertThat(world.cpu()).isSameAs(world);
+        CountDownLatch worked = new CountDownLatch(100_000);        // 100,000 naps would take 100 s
+        AtomicInteger looks = new AtomicInteger();
+        world.add(world.addProcessor("busy", "busy", Cost.NONE, Cost.NONE), counting(worked::countDown, 1),
+                new WaitQueue());
+        world.add(world.addProcessor("idle", "idle", Cost.NONE, Cost.NONE), counting(looks::incrementAndGet, 0),
+                new WaitQueue());
+        world.start();
+        assertThat(world.isRunning()).isTrue();
+        boolean inTime = worked.await(10, TimeUnit.SECONDS);
+        for (int i = 0; i < 2000 && looks.get() < 200; i++) {       // it spins and yields first
+            Thread.sleep(5);
+        }
+        int before = looks.get();
+        long startNs = System.nanoTime();
+        Thread.sleep(100);
+        int looked = looks.get() - before;
+        long ms = (System.nanoTime() - startNs) / 1_000_000;
+        world.stop();
+        assertThat(inTime).isTrue();
+        assertThat(looks.get()).isPositive();
+        assertThat((long) looked).as("looks in %d ms", ms).isLessThan(10 * ms + 200);
+    }
+
+    /** Whoever stops the world frees its memory next: no thread may still be at work then. */
+    @Test
+    void anInterruptDoesNotCutStoppingShortAndIsNotSwallowed() throws InterruptedException {
+        LiveRunner world = new LiveRunner();
+        CountDownLatch started = new CountDownLatch(1);
+        AtomicBoolean atWork = new AtomicBoolean();
+        world.add(world.addProcessor("a", "a", Cost.NONE, Cost.NONE), counting(() -> {
+            atWork.set(true);
+            started.countDown();
+            long until = System.nanoTime() + 20_000_000;
+            while (System.nanoTime() < until) {
+                Thread.onSpinWait();
+            }
+            atWork.set(false);
+        }, 1), new WaitQueue());
+        world.start();
+        assertThat(started.await(10, TimeUnit.SECONDS)).isTrue();
+        Thread.currentThread().interrupt();
+        world.stop();
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(atWork).isFalse();
+        assertThat(world.busyNs(0)).isPositive();
+    }
+
+    private static Agent counting(Runnable slice, int workCount) {
+        return new Agent() {
+            @Override
+            public int doWork() {
+                slice.run();
+                return workCount;
+            }
+
+            @Override
+            public String roleName() {
+                return "counting";
+            }
+        };
     }
 }

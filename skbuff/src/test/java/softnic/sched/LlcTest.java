@@ -37,5 +37,7 @@ class LlcTest {
         none.sent(1 << 30);
         none.copied(1 << 30);
         assertThat(none.missBytes(4096)).isZero();
+        none.acknowledged(2L << 30);        // it kept no account that this could overdraw
+        assertThat(none.missBytes(4096)).isZero();
     }
 }

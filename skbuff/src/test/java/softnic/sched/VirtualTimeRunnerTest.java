@@ -47,6 +47,19 @@ class VirtualTimeRunnerTest {
         assertThat(a.ranAtNs).containsExactly(0L, 3000L);
         assertThat(world.busyNs(cpu)).isEqualTo(3000);
         assertThat(world.spentNs(cpu, MICROS)).isEqualTo(3000);
+        assertThat(world.eventCount()).as("two slices").isEqualTo(2);
+    }
+
+    @Test
+    void whatIsDueAtTheLimitIsStillDone() {
+        Script a = agent("a", processor("cpu"));
+        a.deadlineNs = 1000;
+        a.then(() -> 0).then(() -> {
+            a.deadlineNs = Agent.NO_DEADLINE_NS;
+            return 0;
+        });
+        assertThat(world.runUntilQuiet(1000)).isTrue();
+        assertThat(a.ranAtNs).containsExactly(0L, 1000L);
     }
 
     @Test
@@ -240,6 +253,82 @@ class VirtualTimeRunnerTest {
         a.deadlineNs = Agent.NO_DEADLINE_NS;
         assertThat(world.runUntilQuiet(Long.MAX_VALUE)).isTrue();
         assertThat(a.ranAtNs).containsExactly(0L, 1000L);
+    }
+
+    @Test
+    void anAgentThatNamesNoDeadlineSleepsUntilItIsWoken() {
+        int[] slices = {0};
+        WaitQueue queue = new WaitQueue();
+        world.add(processor("cpu"), new Agent() {
+            @Override
+            public int doWork() {
+                slices[0]++;
+                return 0;
+            }
+
+            @Override
+            public String roleName() {
+                return "sleeper";
+            }
+        }, queue);
+        assertThat(world.runUntilQuiet(1_000_000)).isTrue();
+        assertThat(slices[0]).isEqualTo(1);
+        queue.wakeUp();
+        world.runUntilQuiet(1_000_000);
+        assertThat(slices[0]).isEqualTo(2);
+    }
+
+    @Test
+    void aDeadlineThatIsStillDueComesAgainAtOnce() {
+        Script a = agent("a", processor("cpu"));
+        a.deadlineNs = 50_000;
+        a.then(() -> 0).then(() -> 0).then(() -> {
+            a.deadlineNs = Agent.NO_DEADLINE_NS;
+            return 0;
+        });
+        assertThat(world.runUntilQuiet(1_000_000)).isTrue();
+        assertThat(a.ranAtNs).containsExactly(0L, 50_000L, 50_000L);
+    }
+
+    @Test
+    void quietIsTheTimeOfTheLastEvent() {
+        Script a = agent("a", processor("cpu"));
+        a.deadlineNs = 50_000;
+        a.then(() -> 0).then(() -> {
+            a.deadlineNs = Agent.NO_DEADLINE_NS;
+            return 0;
+        });
+        assertThat(world.runUntilQuiet(1_000_000)).isTrue();
+        assertThat(world.nowNs()).isEqualTo(50_000);
+        assertThat(world.eventCount()).as("first slice, timer, second slice").isEqualTo(3);
+    }
+
+    @Test
+    void aDeadlineGivenUpIsNoReasonToWaitButOneThatStandsIs() {
+        Script givenUp = agent("given up", processor("one"));
+        Script stands = agent("stands", processor("two"));
+        givenUp.deadlineNs = 700_000;
+        stands.deadlineNs = 800_000;
+        world.runUntil(10_000);
+        givenUp.deadlineNs = Agent.NO_DEADLINE_NS;
+        givenUp.waitQueue.wakeUp();
+        assertThat(world.runUntilQuiet(500_000)).as("the second still waits").isFalse();
+        stands.deadlineNs = Agent.NO_DEADLINE_NS;
+        stands.waitQueue.wakeUp();
+        assertThat(world.runUntilQuiet(500_000)).as("only given up deadlines are left").isTrue();
+    }
+
+    @Test
+    void whatIsSettledBetweenTwoRunsRunsFirstInTheNext() {
+        assertThat(world.cpu()).isSameAs(world);
+        world.runUntil(3000);
+        world.settle(() -> tell("settled by nobody"));
+        Script a = agent("a", processor("cpu"));
+        assertThat(story).isEmpty();
+        world.runUntilQuiet(1_000_000);
+        assertThat(story).containsExactly("3000 settled by nobody");
+        assertThat(a.ranAtNs).containsExactly(3000L);
+        assertThat(world.eventCount()).isEqualTo(2);
     }
 
     @Test

@@ -199,11 +199,11 @@ class SkBuffTest {
     @Test
     void whenTheRightHeadsAreGoneALargerOneServes() {
         List<SkBuff> all = new ArrayList<>();
-        for (int i = 0; i < 17; i++) {                          // 16 heads of 64 KiB
+        for (int i = 0; i < 5; i++) {                           // the workshop has 4 heads of 64 KiB
             all.add(shop.pool.alloc(60_000));
         }
         assertThat(all).doesNotContainNull();
-        assertThat(all.get(16).tailroom()).isEqualTo(60_032);
+        assertThat(all.get(4).tailroom()).isEqualTo(60_032);
         all.forEach(SkBuff::kfree);
     }
 
@@ -283,5 +283,82 @@ class SkBuffTest {
         copied.callback(false);
         assertThat(copied.zerocopy).isFalse();
         assertThatThrownBy(() -> copied.callback(true)).hasMessageContaining("twice");
+    }
+
+    @Test
+    void aMessageNamesThePacketAndTheHolderOfAPage() {
+        SkBuff skb = shop.packet(random, 0, 40, 100, 300).get();
+        assertThat(skb).hasToString("skb#" + skb.index + "{len=440 dataLen=400 users=2}");
+        assertThat(skb.shinfo().frag(1).referenceName())
+                .isEqualTo("skb data 0x" + Long.toHexString(skb.hpa(0)) + " frag 1");
+        skb.shinfo().frag(1).skip(7);
+        skb.shinfo().frag(1).pageOffset = 50;
+        assertThat(skb.shinfo().frag(1).pageOffset()).isEqualTo(50);
+        assertThat(skb.shinfo().frag(1).hpa()).isEqualTo(skb.shinfo().frag(1).page().hpa() + 50);
+        assertThat(skb.shinfo().frag(1).size()).isEqualTo(293);
+        skb.kfree();
+        skb.kfree();
+    }
+
+    @Test
+    void whatADeviceSaidOfTheChecksumAndWhatIsOwedStaysWithThePacket() {
+        SkBuff skb = shop.packet(random, 0, 40);
+        assertThat(skb.isGso()).isFalse();
+        assertThat(skb.ipSummed()).isEqualTo(SkBuff.CHECKSUM_NONE);
+        skb.checksumComplete(0x1234);
+        SkBuff.Destructor socket = s -> { };
+        skb.destructor(socket);
+        assertThat(skb.destructor()).isSameAs(socket);
+        SkBuff clone = SkbCopy.clone(skb);
+        assertThat(clone.ipSummed()).isEqualTo(SkBuff.CHECKSUM_COMPLETE);
+        assertThat(clone.csum()).isEqualTo(0x1234);
+        assertThat(clone.destructor()).isNull();
+        clone.kfree();
+        skb.kfree();
+    }
+
+    /** A flag that promises an owner, and no owner: a kernel calls through what lay there before. */
+    @Test
+    void aFlagWithoutAnOwnerIsCountedWhenThePacketDies() {
+        SkBuff skb = shop.zerocopy(random, new Workshop.Owner(), 0, 40, 100);
+        assertThat(skb.shinfo().txFlags()).isEqualTo(SkbSharedInfo.SKBTX_DEV_ZEROCOPY);
+        skb.shinfo().destructorArg = null;
+        assertThat(skb.shinfo().isUbufRefcounted()).isFalse();
+        skb.kfree();
+        assertThat(shop.pool.counters().value(SkbPool.Count.FLAG_WITHOUT_UBUF)).isEqualTo(1);
+        SkBuff plain = shop.packet(random, 0, 40, 100);
+        assertThat(plain.shinfo().txFlags()).isZero();
+        plain.kfree();
+        assertThat(shop.pool.counters().value(SkbPool.Count.FLAG_WITHOUT_UBUF)).isEqualTo(1);
+    }
+
+    @Test
+    void anOwnerOfManyPacketsIsHeldByEachAndOneOfASinglePacketIsNot() {
+        Workshop.SharedOwner sender = new Workshop.SharedOwner();
+        SkBuff first = shop.packet(random, 0, 40, 100);
+        first.shinfo().zcopySet(sender);
+        assertThat(sender.refcnt()).isEqualTo(2);
+        assertThat(first.shinfo().isUbufRefcounted()).isTrue();
+        Workshop.Owner single = new Workshop.Owner();
+        SkBuff second = shop.packet(random, 0, 40, 100);
+        second.shinfo().zcopySet(single);
+        assertThat(second.shinfo().isZerocopy()).isTrue();
+        assertThat(second.shinfo().isUbufRefcounted()).isFalse();
+        first.kfree();
+        second.kfree();
+        assertThat(single.callbacks).isEqualTo(1);
+        sender.callback(true);
+        assertThat(sender.completions).isEqualTo(1);
+    }
+
+    @Test
+    void aLinearPacketsRoomGrowsInFrontAndBehind() {
+        SkBuff skb = shop.packet(random, 6, 50);
+        byte[] before = shop.content(skb);
+        assertThat(SkbCopy.expandHead(skb, 10, 70)).isZero();
+        assertThat(List.of(skb.headroom(), skb.headlen(), skb.tailroom())).containsExactly(16, 50, 192 - 66);
+        assertThat(skb.append(4)).isEqualTo(skb.dataHpa() + 50);
+        assertThat(shop.content(skb)).startsWith(before).hasSize(54);
+        skb.kfree();
     }
 }

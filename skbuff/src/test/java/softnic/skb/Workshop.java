@@ -20,12 +20,13 @@ public final class Workshop implements AutoCloseable {
 
     public static final int PAGES = 128;
     public static final int SKBS = 64;
+    private static final int FEWER_HEADS = 8;         // or most of a test is spent zeroing them
     private static final int GUEST_PAGES = 64;
 
     public final PhysMem memory = new PhysMem();
     public final GuestMemory guest = new GuestMemory(memory);
     public final PageAllocator pages = new PageAllocator(memory, PAGES);
-    public final Cpu cpu = new VirtualTimeRunner(CostTable.free());
+    public final Cpu cpu;
     public final SkbPool pool;
     public final Edition edition;
     private final Arena arena = Arena.ofConfined();
@@ -68,9 +69,14 @@ public final class Workshop implements AutoCloseable {
     }
 
     public Workshop(Edition edition) {
+        this(edition, new VirtualTimeRunner(CostTable.free()), Trace.off());
+    }
+
+    public Workshop(Edition edition, Cpu cpu, Trace trace) {
         this.edition = edition;
+        this.cpu = cpu;
         guest.addRegion(0, ram);
-        pool = new SkbPool(memory, pages, edition, cpu, Trace.off(), SKBS);
+        pool = new SkbPool(memory, pages, edition, cpu, trace, SKBS, FEWER_HEADS);
     }
 
     /** A packet of random bytes: {@code linear} in the head, then pieces of guest pages of these sizes. */

@@ -3,7 +3,9 @@ package softnic.trace;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import softnic.sched.Cost;
 import softnic.sched.CostTable;
@@ -68,6 +70,39 @@ class TraceTest {
         assertThat(small.count()).isZero();
     }
 
+    /** Time, function, entry or exit, and context: whoever changes what a fingerprint covers changes this one. */
+    @Test
+    void aFingerprintIsTheSameOnEveryMachine() {
+        Trace trace = trace(Trace.Level.FINGERPRINT, Tracepoint.Names.KERNEL_6_1);
+        trace.enter(Tracepoint.HANDLE_TX);
+        cpu.charge(Cost.VHOST_TX, 7);
+        trace.context(Trace.Context.SOFTIRQ);
+        trace.exit(Tracepoint.HANDLE_TX);
+        trace.mix(4096);
+        assertThat(Long.toHexString(trace.fingerprint())).isEqualTo("fb01367fa2f7efe");
+    }
+
+    @Test
+    void whatHappensLaterOrElsewhereOrComesBackIsAnotherRun() {
+        Set<Long> seen = new HashSet<>();
+        for (int later = 0; later < 2; later++) {
+            for (Trace.Context context : Trace.Context.values()) {
+                for (Tracepoint point : new Tracepoint[] {Tracepoint.HANDLE_TX, Tracepoint.GET_USER}) {
+                    Trace entered = trace(Trace.Level.FINGERPRINT, Tracepoint.Names.KERNEL_6_1);
+                    entered.context(context);
+                    entered.enter(point);
+                    seen.add(entered.fingerprint());
+                    Trace left = trace(Trace.Level.FINGERPRINT, Tracepoint.Names.KERNEL_6_1);
+                    left.context(context);
+                    left.exit(point);
+                    seen.add(left.fingerprint());
+                }
+            }
+            cpu.charge(Cost.VHOST_TX, 1);
+        }
+        assertThat(seen).hasSize(16);
+    }
+
     @Test
     void offIsOff() {
         Trace off = Trace.off();
@@ -122,5 +157,18 @@ class TraceTest {
         }
         assertThat(violations.kept()).contains("invariant 23: late", "invariant 50: late").hasSize(52);
         assertThat(violations.counts()).hasSize(50).containsEntry(21, 101L).containsEntry(23, 1L);
+    }
+
+    @Test
+    void fiftyAreKeptAndBeyondThemOnlyTheFirstOfEach() {
+        Violations violations = new Violations();
+        for (int number = 1; number <= 20; number++) {
+            for (int i = 1; i <= 4; i++) {
+                violations.report(number, "" + i);
+            }
+        }
+        assertThat(violations.kept()).hasSize(53).contains("invariant 16: 3", "invariant 17: 2", "invariant 20: 1")
+                .doesNotContain("invariant 1: 4", "invariant 17: 3", "invariant 18: 2");
+        assertThat(violations.count()).isEqualTo(80);
     }
 }

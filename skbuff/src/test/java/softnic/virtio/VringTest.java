@@ -63,7 +63,10 @@ class VringTest {
         assertThat(ring.usedFlags()).isEqualTo(1);
         assertThat(ring.usedIdxAcquire()).isEqualTo(0x8000);
         assertThat(ring.usedId(7)).isEqualTo(5);
+        assertThat(ring.usedId(NUM + 7)).isEqualTo(5);
         assertThat(ring.usedLen(NUM + 7)).isEqualTo(6);
+        assertThat(memory.le32(used + Vring.usedElemOffset(7))).isEqualTo(5);
+        assertThat(memory.le16(used + Vring.usedElemOffset(ring.num()))).isEqualTo(0x1234);
         assertThat(ring.availEvent()).isEqualTo(0x1234);
     }
 
@@ -77,6 +80,14 @@ class VringTest {
             assertThat(Vring.availSize(k[0])).isEqualTo(6 + 2 * k[0]);
             assertThat(Vring.usedSize(k[0])).isEqualTo(6 + 8 * k[0]);
         }
+    }
+
+    /** 8 descriptors of 16 bytes and an available ring of 20: 148 bytes; the two of used_event lie in the rounding. */
+    @Test
+    void theUsedRingStartsAtTheNextMultipleOfTheAlignment() {
+        assertThat(Vring.legacyUsedOffset(8, 4)).isEqualTo(148);
+        assertThat(Vring.legacyUsedOffset(8, 64)).isEqualTo(192);
+        assertThat(Vring.legacyUsedOffset(2, 8)).isEqualTo(40);
     }
 
     /** True exactly when the event lies in [old, new - 1] modulo 65536: by walking there, at every wrap. */

@@ -15,11 +15,13 @@ import softnic.virtio.Vring;
 /** A vhost-net device between a guest's bare memory and a {@link FakeSock}, in virtual time. */
 final class Bench implements AutoCloseable {
 
-    private static final CostTable PRICES = CostTable.free().with(Cost.VHOST_TX, 1_000_000)
-            .with(Cost.VHOST_RUN, 100_000)
+    static final CostTable PRICES = CostTable.free().with(Cost.VHOST_TX, 1_000_000)
+            .with(Cost.VHOST_RUN, 100_000).with(Cost.VHOST_ENABLE_NOTIFY, 200_000)
             .with(Cost.VHOST_RX, 1_000_000).with(Cost.USED_ENTRY, 10_000);
 
-    final VirtualTimeRunner world = new VirtualTimeRunner(PRICES);
+    final VirtualTimeRunner world;
+    final Trace trace;
+    final int processor;
     final Violations violations = new Violations();
     final Ram ram;
     final EventFd txKick = new EventFd();
@@ -33,15 +35,18 @@ final class Bench implements AutoCloseable {
 
     /** @param rx the ring is the RX ring, else TX */
     Bench(Edition edition, int num, boolean zerocopy, boolean rx, int sndbuf) {
-        this(edition, num, zerocopy, rx, sndbuf, false);
+        this(edition, num, zerocopy, rx, sndbuf, false, PRICES, Trace.Level.OFF);
     }
 
-    private Bench(Edition edition, int num, boolean zerocopy, boolean rx, int sndbuf, boolean mergeable) {
+    Bench(Edition edition, int num, boolean zerocopy, boolean rx, int sndbuf, boolean mergeable, CostTable prices,
+            Trace.Level level) {
+        world = new VirtualTimeRunner(prices);
+        trace = new Trace(level, world, edition.names(), 10_000);
         ram = new Ram(num);
         ring = ram.ring;
         sock = new FakeSock(sndbuf, zerocopy);
         WaitQueue wait = new WaitQueue();
-        net = new VhostNet(edition, world, Trace.off(), ram.memory, ram.guest, wait, txKick, txCall, rxKick, rxCall,
+        net = new VhostNet(edition, world, trace, ram.memory, ram.guest, wait, txKick, txCall, rxKick, rxCall,
                 violations, new VhostNet.Options(zerocopy, false, 1020, true));
         net.dev().setOwner();
         if (mergeable) {
@@ -49,7 +54,13 @@ final class Bench implements AutoCloseable {
         }
         (rx ? net.rx() : net.tx()).setVring(num, 0, Ram.AVAIL, Ram.USED);
         (rx ? net.tx() : net.rx()).setVring(8, Ram.DATA, Ram.DATA + 256, Ram.DATA + 512);
-        world.add(world.addProcessor("vhost", "vhost", Cost.NONE, Cost.NONE), net.worker(), wait);
+        processor = world.addProcessor("vhost", "vhost", Cost.NONE, Cost.NONE);
+        world.add(processor, net.worker(), wait);
+    }
+
+    /** How often a property is tried: {@code n} times, or fewer where each test runs once for every mutant. */
+    static int rounds(int n) {
+        return Math.max(1, n / Integer.getInteger("softnic.fewer", 1));
     }
 
     static Bench tx(Edition edition, int num, boolean zerocopy) {
@@ -59,7 +70,7 @@ final class Bench implements AutoCloseable {
     }
 
     static Bench rx(Edition edition, int num, boolean mergeable) {
-        Bench bench = new Bench(edition, num, true, true, Integer.MAX_VALUE, mergeable);
+        Bench bench = new Bench(edition, num, true, true, Integer.MAX_VALUE, mergeable, PRICES, Trace.Level.OFF);
         bench.net.setBackend(bench.sock);
         return bench;
     }

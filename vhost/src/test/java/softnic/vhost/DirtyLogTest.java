@@ -95,7 +95,7 @@ class DirtyLogTest {
         DirtyLog dirtyLog = new DirtyLog(cpu, ram.memory, mm);
         dirtyLog.base(log);
         Random random = new Random(SEED);
-        for (int round = 0; round < 5000; round++) {
+        for (int round = 0; round < Bench.rounds(5000); round++) {
             bitmap.fill((byte) 0);
             long gpa = random.nextInt(4096 * LOG_PAGES);
             long len = random.nextBoolean() ? random.nextInt(20) : random.nextInt(100_000);
@@ -159,7 +159,7 @@ class DirtyLogTest {
         ram.ring.usedIdxRelease(65500);
         start(0, VringSetup.VHOST_VRING_F_LOG);
         int idx = 65500;
-        for (int round = 0; round < 2000; round++) {
+        for (int round = 0; round < Bench.rounds(2000); round++) {
             bitmap.fill((byte) 0);
             BitSet expected = pages((LOG_ADDR + 2) / 4096, (LOG_ADDR + 3) / 4096);
             int n = 1 + random.nextInt(round % 10 == 0 ? NUM : 4);

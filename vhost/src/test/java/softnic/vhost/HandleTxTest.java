@@ -535,7 +535,7 @@ class HandleTxTest {
         hostile = true;
         int[] errnos = {Errno.EAGAIN, Errno.ENOBUFS, Errno.EINVAL, Errno.EFAULT};
         Random random = new Random(SEED);
-        for (int round = 0; round < 150; round++) {
+        for (int round = 0; round < Bench.rounds(150); round++) {
             with(Bench.tx(edition, 8, random.nextInt(4) > 0));
             for (int turn = 0; turn < 30; turn++) {
                 for (int i = 0; i < 8; i++) {

@@ -101,7 +101,7 @@ class VhostUbufRefTest {
     /** Four threads put, one waits: told once the count is 0, however they meet. */
     @Test
     void theWaiterIsToldOnceNothingIsOutWhateverTheThreads() throws InterruptedException {
-        for (int round = 0; round < 300; round++) {
+        for (int round = 0; round < Bench.rounds(300); round++) {
             VhostUbufRef ubufs = new VhostUbufRef(edition, null);
             AtomicInteger seen = new AtomicInteger();
             Thread[] threads = new Thread[4];

@@ -351,7 +351,7 @@ class VhostVirtqueueTest {
     @Test
     void randomRingsGiveAChainOrAnErrno() {
         Random random = new Random(SEED);
-        for (int round = 0; round < 3000; round++) {
+        for (int round = 0; round < Bench.rounds(3000); round++) {
             garble(random);
             VhostVirtqueue fuzzed = new VhostVirtqueue("tx", edition, cpu, Trace.off(), ram.memory, ram.guest,
                     false, call, null);
@@ -528,7 +528,7 @@ class VhostVirtqueueTest {
         vq = open(true);
         int used = 65000;
         boolean first = true;
-        for (int round = 0; round < 20_000; round++) {
+        for (int round = 0; round < Bench.rounds(20_000); round++) {
             int event = used + random.nextInt(-3, 12) & 0xFFFF;
             ram.ring.usedEvent(event);
             int n = 1 + random.nextInt(5);

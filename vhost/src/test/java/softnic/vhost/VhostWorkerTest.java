@@ -8,9 +8,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import softnic.net.Sock;
 import softnic.sched.Cost;
+import softnic.sched.CostTable;
 import softnic.sched.LiveRunner;
+import softnic.sched.VirtualTimeRunner;
 import softnic.sched.WaitQueue;
 import softnic.trace.Trace;
+import softnic.trace.Tracepoint;
 
 /** One thread, one list, every work on it at most once. */
 class VhostWorkerTest {
@@ -89,6 +92,61 @@ class VhostWorkerTest {
         worker.queue(b);
         assertThat(cpu.charged.get(Cost.KICK_WAKE)).isEqualTo(1);
         runAll();
+    }
+
+    @Test
+    void theMutexesAreFreeBetweenWorksAndForTheWorkThatAsks() {
+        VhostWork a = work("a", 2);
+        VhostWork b = work("b", 1);
+        assertThat(worker.isBetweenWorks(b)).isTrue();
+        worker.queue(a);
+        assertThat(worker.isBetweenWorks(b)).as("on the list, not begun").isTrue();
+        worker.doWork();
+        assertThat(worker.isBetweenWorks(b)).isFalse();
+        assertThat(worker.isBetweenWorks(a)).isTrue();
+        worker.doWork();
+        assertThat(worker.isBetweenWorks(b)).isTrue();
+    }
+
+    @Test
+    void whatWasBegunIsFinishedAndNothingElse() {
+        worker.queue(work("a", 3));
+        worker.queue(work("b", 1));
+        worker.finish();
+        assertThat(story).as("nothing was begun").isEmpty();
+        worker.doWork();
+        worker.finish();
+        assertThat(story).containsExactly("a", "a", "a");
+        assertThat(worker.isIdle()).isFalse();
+        runAll();
+        assertThat(story).endsWith("b");
+        assertThat(worker.roleName()).isEqualTo("vhost-worker");
+    }
+
+    @Test
+    void aSleepingWorkerIsWokenByWhatIsQueued() {
+        VirtualTimeRunner world = new VirtualTimeRunner(CostTable.free());
+        WaitQueue wait = new WaitQueue();
+        Trace trace = new Trace(Trace.Level.RECORD, world, Tracepoint.Names.KERNEL_6_1, 10);
+        VhostWorker agent = new VhostWorker(world, trace, wait);
+        world.add(world.addProcessor("vhost", "vhost", Cost.NONE, Cost.NONE), agent, wait);
+        world.runUntilQuiet(1000);
+        trace.context(Trace.Context.SOFTIRQ);
+        agent.queue(new VhostWork("a", () -> {
+            trace.enter(Tracepoint.HANDLE_TX);
+            return false;
+        }));
+        world.runUntilQuiet(1000);
+        List<Trace.Context> contexts = new ArrayList<>();
+        trace.forEach((time, context, point, entry) -> contexts.add(context));
+        assertThat(contexts).containsExactly(Trace.Context.WORKER);
+    }
+
+    @Test
+    void everyRuleSaysWhatTheGuestDidWrong() {
+        for (VqRule rule : VqRule.values()) {
+            assertThat(rule.text()).as(rule.name()).isNotBlank();
+        }
     }
 
     /** Four threads queue four works; every queueing is followed by a run. */

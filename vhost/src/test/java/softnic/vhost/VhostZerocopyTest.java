@@ -159,7 +159,7 @@ class VhostZerocopyTest {
             List<UbufInfo> out = new ArrayList<>();
             int pending = 0;
             int head = 0;
-            for (int round = 0; round < 3000; round++) {
+            for (int round = 0; round < Bench.rounds(3000); round++) {
                 if (pending < NUM && random.nextBoolean()) {
                     out.add(zcopies.begin(head++ % NUM, 1000));
                     pending++;
