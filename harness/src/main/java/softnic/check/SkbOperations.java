@@ -155,10 +155,15 @@ final class SkbOperations {
         before.check(of.skb, err, !packs, shop.violations());
         if (refuses && err != -Errno.EINVAL) {
             model.report("errno", "skb: user pages of " + of + " with " + of.users + " users were copied");
-        } else if (err != 0 && !refuses) {
+        } else if (err != 0 && !refuses && !mayLackHead(of, err)) {
             model.failed(of, err, of.skb.headlen());
         }
         model.look(of);
+    }
+
+    /** Since 4.14 that is the answer, too, if no memory is left for a head of its own ({@code skb_unclone}). */
+    private boolean mayLackHead(SkbPacket of, int err) {
+        return err == -Errno.EINVAL && shop.edition().has(Behaviour.PACKS_COPIED_UBUFS) && shop.isShort(of.skb.headlen());
     }
 
     void orphanFrags() {

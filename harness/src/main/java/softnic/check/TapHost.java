@@ -92,6 +92,11 @@ final class TapHost {
         return skb;
     }
 
+    /** How often a head of the size that was wanted had run out, with half of the pool in use or more. */
+    long shortages() {
+        return pool.inUse() > SKBS / 2 ? pool.counters().value(SkbPool.Count.ALLOC_FAILED) : 0;
+    }
+
     /** So little is left that a packet may rightly find nothing. */
     boolean isShort() {
         return pages.inUse() > PAGES - PAGES_OF_A_SEND || pool.inUse() > SKBS - SKBS_OF_A_SEND;

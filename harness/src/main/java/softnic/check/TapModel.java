@@ -16,7 +16,7 @@ final class TapModel {
     private static final int INVAL = 4;
     private static final int FAULT = 8;
     private static final int MSGSIZE = 16;
-    private static final int NOBUFS = 32;
+    static final int NOBUFS = 32;
 
     private static final int GOODCOPY_LEN = 128;
     private static final int PAGE = TapGuest.PAGE;

@@ -162,6 +162,7 @@ final class TapRun {
         boolean full = port.tap.wmemAlloc() >= port.tap.sndbuf();
         int allowed = model.sendmsg(packet, host.guest, hdrSz, zerocopy, full);
         long failures = failures();
+        long shortages = host.shortages();
         long drops = host.drops(wire);
         host.guest.lend(slot);
         judge.sending(packet, port);
@@ -171,6 +172,9 @@ final class TapRun {
                 : port.tap.write(host.guest.iov, (int) total);
         packets++;
         trace.mix(result);
+        if (host.shortages() > shortages) {
+            allowed |= TapModel.NOBUFS;
+        }
         if (failures() == failures && (allowed & TapModel.of(result)) == 0 || result > 0 && result != total) {
             breaches.add("errno", packet + " in " + host.guest.iov.count() + " pieces gives "
                     + (result < 0 ? Errno.name(-result) : result) + ", not " + TapModel.text(allowed));
