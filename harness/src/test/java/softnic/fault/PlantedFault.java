@@ -65,7 +65,7 @@ enum PlantedFault {
             operator("vhost.VhostZerocopy", "pending", Opcode.IAND, 1, "no & MASK", CodeBuilder::pop)),
     REFERENCE_KEPT("the callback does not give vhost_ubuf_ref back",
             v8(4096), "invariant 10: vhost: vhost_ubuf_ref",
-            drop("vhost.VhostZerocopy$Ubuf", "callback", "put", 2).times(2)),
+            drop("vhost.VhostZerocopy$Ubuf", "begin", "drop", 2)),
     GOODCOPY_IGNORED("short packets are lent out instead of copied",
             v8(4096), "invariant 17: vhost: zero-copy for a packet",
             ignore("vhost.HandleTx", "wantsZerocopy", "isSmall", 0)),

@@ -231,7 +231,7 @@ public final class VhostNet {
      * @param interruption gets the second half, to be run some time; not asked when the worker itself completes a packet
      */
     public void interruptCallbacks(Consumer<Runnable> interruption) {
-        zcopies.interrupted(rest -> {
+        zcopies.interruption(rest -> {
             if (worker.isStepping()) {
                 rest.run();
             } else {

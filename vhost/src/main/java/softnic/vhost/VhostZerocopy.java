@@ -75,7 +75,7 @@ final class VhostZerocopy {
     }
 
     /** From now on every callback is interrupted between its two halves: who does that gets the second one to run. */
-    void interrupted(Consumer<Runnable> interruption) {
+    void interruption(Consumer<Runnable> interruption) {
         this.interruption = interruption;
     }
 
@@ -311,43 +311,39 @@ final class VhostZerocopy {
             VhostUbufRef ubufs = ctx;           // once the slot is marked, the worker may use this object again
             if (ubufs.isAbandoned()) {
                 late();
-            } else if (interruption != null) {
-                interrupted(ubufs, zerocopySuccess);
-            } else if (edition.has(Quirk.POLL_BEFORE_MARK)) {
-                int count = ubufs.count();
-                poll(count - 1, count);
-                mark(zerocopySuccess);
-                ubufs.put();
             } else {
-                mark(zerocopySuccess);
-                int left = ubufs.put();
-                if (!edition.has(Quirk.CALLBACK_WAKES_NOBODY)) {
-                    poll(left, left);
+                int left = begin(ubufs, zerocopySuccess);
+                if (interruption == null) {
+                    end(ubufs, zerocopySuccess, left);
+                } else {
+                    ubufs.look();               // who waits may just have been about to sleep
+                    interruption.accept(() -> end(ubufs, zerocopySuccess, left));
                 }
             }
             trace.exit(Tracepoint.ZEROCOPY_CALLBACK);
         }
 
-        /** The same, with an interrupt amid it; meanwhile who waits may look, for he may have been about to sleep. */
-        private void interrupted(VhostUbufRef ubufs, boolean zerocopySuccess) {
+        /** Up to where an interrupt tells the most. @return references left */
+        private int begin(VhostUbufRef ubufs, boolean zerocopySuccess) {
             if (edition.has(Quirk.POLL_BEFORE_MARK)) {
                 int count = ubufs.count();
                 poll(count - 1, count);
-                interruption.accept(() -> {
-                    mark(zerocopySuccess);
-                    ubufs.put();
-                });
-                return;
+                return count;
             }
             mark(zerocopySuccess);
-            int left = ubufs.drop();
-            ubufs.look();
-            interruption.accept(() -> {
-                ubufs.wake(left);
-                if (!edition.has(Quirk.CALLBACK_WAKES_NOBODY)) {
-                    poll(left, left);
-                }
-            });
+            return ubufs.drop();
+        }
+
+        private void end(VhostUbufRef ubufs, boolean zerocopySuccess, int left) {
+            if (edition.has(Quirk.POLL_BEFORE_MARK)) {
+                mark(zerocopySuccess);
+                ubufs.put();
+                return;
+            }
+            ubufs.wake(left);
+            if (!edition.has(Quirk.CALLBACK_WAKES_NOBODY)) {
+                poll(left, left);
+            }
         }
 
         private void mark(boolean zerocopySuccess) {
