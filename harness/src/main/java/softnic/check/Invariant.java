@@ -127,7 +127,8 @@ public enum Invariant {
             "", IN_CHECK, TEST),
     I27(27, OTHER,
             "a guest that sleeps on a full queue is always woken",
-            "", ""),
+            "CheckedRun.atRest: a stopped queue has no buffers back; bench/src/jcstress: CallStress, CallEventIdxStress",
+            "GUEST_SLEEPS_ON", IN_CHECK, TEST),
     I28(28, OTHER,
             "every descriptor is free or in one outstanding chain; the free list has no cycle",
             "House.check, both rings; GuestVirtqueueTest", "GuestVirtqueueTest", BETWEEN_STEPS, TEST),
@@ -201,7 +202,7 @@ public enum Invariant {
             "quirk CONTINUE_SKIPS_WEIGHT", IN_CHECK, TEST),
     I49(49, OTHER,
             "with event index there are no more kicks than without",
-            "", ""),
+            "EventIdxKicksTest: the same work with and without", "", TEST),
     I50(50, OTHER,
             "a failure of any one allocation, pin or copy leaves 1, 5, 7, 10 and 21 true",
             "EveryFailureTest: each passage of each point; softnic check: as the seed chooses", "", TEST, IN_CHECK);

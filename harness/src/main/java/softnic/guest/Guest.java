@@ -164,6 +164,11 @@ public final class Guest {
         return driver.queue().isKickArmed();
     }
 
+    /** The TX queue is stopped though buffers are back: nobody has woken it. For checks at rest. */
+    public boolean isAsleepOnNews() {
+        return driver.isQueueStopped() && driver.queue().hasNews();
+    }
+
     /** Monitor: overwrites what the host has returned by now, whether or not the driver looks. */
     public void poisonReturned() {
         driver.poisonReturned();

@@ -243,6 +243,11 @@ final class GuestVirtqueue {
                 + " [virtqueue_get_buf, drivers/virtio/virtio_ring.c]");
     }
 
+    /** Buffers are back that the driver has not looked at. For checks at rest. */
+    boolean hasNews() {
+        return vring.usedIdxAcquire() != lastUsedIdx;
+    }
+
     private boolean isMoreUsed() {
         int ahead = vring.usedIdxAcquire() - lastUsedIdx & Vring.IDX_MASK;
         if (ahead > num) {

@@ -222,6 +222,9 @@ public final class CheckedRun {
             violations().report(23, "house: " + house.unreported()
                     + " buffers are finished, but the guest will not hear of them before it posts more");
         }
+        if (house.isGuestAsleepOnNews()) {
+            violations().report(27, "guest: the TX queue is stopped, buffers are back, and no interrupt will come");
+        }
         if (!house.isKickArmed()) {
             violations().report(24, "vhost: the worker sleeps with notifications off, and no kick will come");
         }

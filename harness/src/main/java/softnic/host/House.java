@@ -238,6 +238,11 @@ final class House implements AutoCloseable {
         return guest.isKickArmed();
     }
 
+    /** The guest sleeps on a full queue and will not hear that buffers are back (invariant 27, at rest). */
+    boolean isGuestAsleepOnNews() {
+        return guest.isAsleepOnNews();
+    }
+
     /** Bytes of the stream that the far end missed, because something after them came. */
     long gaps() {
         return far.counters().value(RemoteHostCounter.BAD_SEQUENCE_LOST);
