@@ -134,7 +134,7 @@ class ArchitectureTest {
     /** A drop has a reason. In these two a kernel calls kfree_skb for a packet that was passed on in pieces or copies. */
     @Test
     void whoDropsAPacketSaysWhy() {
-        noClasses().that().resideOutsideOfPackage("softnic.skb..")
+        noClasses().that().resideOutsideOfPackages("softnic.skb..", "softnic.check..")
                 .and().doNotHaveFullyQualifiedName("softnic.net.NetCore")
                 .and().doNotHaveFullyQualifiedName("softnic.macvtap.MacvlanPort")
                 .should().callMethod(SkBuff.class, "kfree").check(house);

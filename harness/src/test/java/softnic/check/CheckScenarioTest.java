@@ -170,7 +170,7 @@ class CheckScenarioTest {
         HouseScenario scenario = house(3, Edition.V8.withoutQuirks(), EnumSet.of(Fault.COPY, Fault.LATE_IRQ));
 
         assertThat(scenario.command())
-                .isEqualTo("./softnic check --seeds 1 --seed 3 --edition v8 --no-quirks --faults copy,late-irq");
+                .isEqualTo("./softnic check --seeds 1 --seed 3 --edition v8 --no-quirks --faults copy,late-irq --fix room=house");
         assertThat(scenario.with("size", "77").with("indirect", scenario.indirect() ? "off" : "on").command())
                 .endsWith(" --faults copy,late-irq --fix room=house,size=77,indirect=" + (scenario.indirect() ? "off" : "on"));
     }
