@@ -77,9 +77,7 @@ class VhostIoctlTest {
     /** 935cdee7ee15: what is said of one ring does not stop zero-copy. */
     @Test
     void whatIsSaidOfARingWaitsForNothing() {
-        post(1);
-        assertThat(bench.net.ioctl(dev -> dev.setVringErr(TX, new EventFd()), returned::add)).isZero();
-        bench.run();
+        whatIsSaidOfARing();
         assertThat(returned).containsExactly(0);
         comeHome();
     }
@@ -110,10 +108,48 @@ class VhostIoctlTest {
                 .isEqualTo(!edition.has(Behaviour.FEATURES_OF_RINGS));
     }
 
+    /** Nor because the ioctl before it was one that flushed. */
+    @Test
+    void whatIsSaidOfARingWaitsForNothingAfterAFlush() {
+        assertThat(bench.net.ioctl(dev -> dev.setLogFd(null), returned::add)).isZero();
+        bench.run();
+        whatIsSaidOfARing();
+        assertThat(returned).containsExactly(0, 0);
+        comeHome();
+    }
+
+    private void whatIsSaidOfARing() {
+        post(1);
+        assertThat(bench.net.ioctl(dev -> dev.setVringErr(TX, new EventFd()), returned::add)).isZero();
+        bench.run();
+    }
+
+    @Test
+    void theSameBackendAgainReturnsAtOnce() {
+        post(1);
+        assertThat(bench.net.setBackend(TX, bench.sock, returned::add)).isZero();
+        bench.run();
+        assertThat(returned).containsExactly(0);
+        comeHome();
+    }
+
+    @Test
+    void aDeviceWithoutBackendsIsResetAtOnce() {
+        assertThat(bench.net.setBackend(TX, null, err -> { })).isZero();
+        bench.run();
+        assertThat(bench.net.setBackend(VhostNet.VHOST_NET_VQ_RX, null, err -> { })).isZero();
+        bench.run();
+        assertThat(bench.net.resetOwner(returned::add)).isZero();
+        bench.run();
+        assertThat(returned).containsExactly(0);
+        assertThat(bench.net.dev().setOwner()).as("forgotten").isZero();
+    }
+
     @Test
     void oneAtATime() {
         post(1);
         assertThat(bench.net.setBackend(TX, null, returned::add)).isZero();
+        assertThat(bench.net.ioctl(dev -> dev.setLogFd(null), returned::add)).isEqualTo(-Errno.EBUSY);
         assertThat(bench.net.setBackend(TX, bench.sock, returned::add)).isEqualTo(-Errno.EBUSY);
         bench.run();
         assertThat(bench.net.resetOwner(returned::add)).as("the first one waits").isEqualTo(-Errno.EBUSY);
